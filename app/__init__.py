@@ -1,0 +1,1 @@
+"""Slipway: presigned uploads straight into object storage, verified with the store."""

@@ -1,0 +1,1 @@
+"""Pure rules of uploading: standard library only, no input or output."""

@@ -1,0 +1,141 @@
+"""A file's record, its states and the legal moves between them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum, StrEnum
+from typing import Any
+from uuid import UUID
+
+from app.domain.checksum import Checksum
+from app.domain.principal import Principal, Scope
+from app.exceptions.errors import IllegalTransition
+
+
+class FileStatus(StrEnum):
+    PENDING = "pending"
+    UPLOADED = "uploaded"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class UploadMethod(StrEnum):
+    """How the bytes travel; `auto` in a request is resolved before a record exists."""
+
+    PUT = "PUT"
+    POST = "POST"
+    MULTIPART = "multipart"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRecord:
+    """What the service knows of one file. Times are UTC; sizes are bytes.
+
+    `file_size`, `type` and `checksum` are what the client declared; `observed_size`, `etag`
+    and `version_id` are what the store said at verification. `expires_at` is the end of the
+    newest URL, `ends_at` the end of the pending record itself.
+    """
+
+    id: UUID
+    owner: str
+    key: str
+    filename: str
+    type: str
+    file_size: int
+    method: UploadMethod
+    policy: str
+    status: FileStatus
+    created_at: datetime
+    updated_at: datetime
+    expires_at: datetime
+    ends_at: datetime
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    checksum: Checksum | None = None
+    status_reason: str | None = None
+    etag: str | None = None
+    version_id: str | None = None
+    observed_size: int | None = None
+    uploaded_at: datetime | None = None
+    processing_at: datetime | None = None
+    completed_at: datetime | None = None
+    failed_at: datetime | None = None
+    deleted_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileEvent:
+    """One line of a file's audit trail; `from_status` and `to_status` are None where no state moved."""
+
+    at: datetime
+    actor: str
+    event: str
+    from_status: FileStatus | None = None
+    to_status: FileStatus | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Move(Enum):
+    """What a requested change of status needs."""
+
+    NOTHING = "nothing"
+    """The file is there already: answer with the record, write nothing."""
+    RECORD = "record"
+    """Write the move."""
+    VERIFY = "verify"
+    """Ask the store first; the move is legal only if the object is the declared one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Which scopes may make a move (any one of them suffices), and whether the store is asked first."""
+
+    scopes: tuple[Scope, ...]
+    verified: bool = False
+
+
+_OWNER = (Scope.WRITE,)
+_PROCESSOR = (Scope.PROCESS,)
+
+LEGAL_MOVES: Mapping[tuple[FileStatus, FileStatus], Rule] = {
+    (FileStatus.PENDING, FileStatus.UPLOADED): Rule(_OWNER, verified=True),
+    (FileStatus.PENDING, FileStatus.COMPLETED): Rule(_OWNER, verified=True),
+    (FileStatus.PENDING, FileStatus.FAILED): Rule(_OWNER),
+    (FileStatus.UPLOADED, FileStatus.PROCESSING): Rule(_PROCESSOR),
+    (FileStatus.UPLOADED, FileStatus.COMPLETED): Rule(_OWNER, verified=True),
+    (FileStatus.UPLOADED, FileStatus.FAILED): Rule(_OWNER),
+    (FileStatus.PROCESSING, FileStatus.COMPLETED): Rule(_PROCESSOR, verified=True),
+    (FileStatus.PROCESSING, FileStatus.FAILED): Rule(_PROCESSOR),
+}
+
+DOWNLOADABLE = frozenset({FileStatus.UPLOADED, FileStatus.PROCESSING, FileStatus.COMPLETED})
+"""States in which the object is known to be in the store."""
+
+
+def plan_move(current: FileStatus, target: FileStatus, principal: Principal) -> Move:
+    """What it takes to move from `current` to `target`.
+
+    Raises `IllegalTransition` when there is no such move and `Forbidden` when there is one
+    but the principal lacks its scope.
+    """
+    if current is target:
+        return Move.NOTHING
+    rule = LEGAL_MOVES.get((current, target))
+    if rule is None:
+        raise illegal(current, target)
+    principal.require_any(rule.scopes)
+    return Move.VERIFY if rule.verified else Move.RECORD
+
+
+def illegal(current: FileStatus, target: FileStatus) -> IllegalTransition:
+    """The error for a move that does not exist, with both ends as members."""
+    return IllegalTransition(
+        f"A file that is {current} cannot become {target}.", **{"from": current, "to": target}
+    )
+
+
+def steps(current: FileStatus, target: FileStatus) -> tuple[FileStatus, ...]:
+    """The states entered on the way: a pending file passes through `uploaded` to `completed`."""
+    if current is FileStatus.PENDING and target is FileStatus.COMPLETED:
+        return (FileStatus.UPLOADED, FileStatus.COMPLETED)
+    return (target,)

@@ -1,0 +1,97 @@
+"""What the services ask of the outside world, in shapes that fit every provider."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from app.domain.checksum import Checksum, ChecksumAlgorithm
+from app.domain.file import UploadMethod
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a provider can do; the instruction given to a client follows from it. Sizes in bytes."""
+
+    name: str
+    post_form: bool
+    write_once: bool
+    """The store honours `If-None-Match: *` on PutObject, so a URL writes at most once."""
+    checksums: frozenset[ChecksumAlgorithm]
+    """The algorithms that the store verifies on a single PUT."""
+    max_put_size: int
+    max_object_size: int
+    virtual_hosts: bool
+    """Virtual-hosted addressing (bucket in the host name) unless the setting says otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadSpec:
+    """One object exactly as it may be written: anything else must be refused by the store."""
+
+    key: str
+    type: str
+    size: int
+    checksum: Checksum | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SignedRequest:
+    """A request that the holder may make until `expires_at`.
+
+    `headers` is exactly what the client must send (browsers add Content-Length themselves);
+    `fields` is the complete form of a POST, in the order to send, the file after them.
+    """
+
+    method: str
+    url: str
+    expires_at: datetime
+    headers: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObservedObject:
+    """What the store says of an object. `etag` is without its quotes."""
+
+    size: int
+    type: str
+    etag: str
+    version_id: str | None = None
+    checksums: Mapping[ChecksumAlgorithm, str] = field(default_factory=dict)
+    """Full-object checksums that the store reports, base64."""
+
+
+class ObjectStore(Protocol):
+    """An object store that refuses what was not signed.
+
+    Signing never calls the store (it may wait for credentials to refresh); `head`, `delete`
+    and `ping` do, and raise `StorageUnavailable` when it does not answer within its bounds.
+    """
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    async def presign_upload(
+        self, spec: UploadSpec, method: UploadMethod, expires_in: int
+    ) -> SignedRequest:
+        """Sign a PUT or POST of exactly `spec` for `expires_in` seconds or the credentials' life."""
+        ...
+
+    async def presign_download(
+        self, key: str, *, type: str, disposition: str, expires_in: int
+    ) -> SignedRequest:
+        """Sign a GET whose answer carries this Content-Type and Content-Disposition."""
+        ...
+
+    async def head(self, key: str) -> ObservedObject | None:
+        """What is stored under `key`, or None."""
+        ...
+
+    async def delete(self, key: str, version_id: str | None = None) -> None:
+        """Remove the object; removing what is not there succeeds."""
+        ...
+
+    async def ping(self) -> None:
+        """Raise `StorageUnavailable` unless the bucket answers."""
+        ...

@@ -1,0 +1,1 @@
+"""The error tree; see `errors`."""

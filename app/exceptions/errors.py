@@ -1,0 +1,136 @@
+"""Every error that a caller can meet, with its stable machine-readable code.
+
+    SlipwayError
+    ├── InvalidRequest         invalid_request        a field breaks a rule; carries the fields
+    ├── Unauthorized           unauthorized           no token, or one that does not verify
+    ├── Forbidden              forbidden              the token lacks a scope
+    ├── NotFound               not_found              no such file for this owner
+    ├── IllegalTransition      illegal_transition     the state machine has no such move
+    ├── ObjectMissing          object_missing         the store has no object under the key yet
+    ├── VerificationFailed     verification_failed    the object is not the one declared
+    ├── IdempotencyConflict    idempotency_conflict   the key was used with another body
+    ├── UploadExpired          upload_expired         the upload has ended
+    ├── FileTooLarge           file_too_large         over the policy's or the method's limit
+    ├── TypeNotAllowed         type_not_allowed       the policy refuses the type or extension
+    ├── RequestTooLarge        request_too_large      the body of an API call is too long
+    ├── RateLimited            rate_limited           too many calls; carries when to try again
+    ├── StorageUnavailable     storage_unavailable    the object store did not answer
+    └── DatabaseUnavailable    database_unavailable   PostgreSQL did not answer
+
+The class knows nothing of HTTP: `routers/problems.py` maps each to a status.
+`detail` is shown to the caller, so it must never hold a secret, a token or a signed URL.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One broken rule: `field` is a dotted path into the request, `message` says what to do."""
+
+    field: str
+    message: str
+
+
+class SlipwayError(Exception):
+    """Base of every expected error.
+
+    `detail` tells the caller what to do about it; `extra` holds further members of the
+    problem document (JSON-serialisable, for example `{"from": "failed", "to": "uploaded"}`).
+    """
+
+    code: ClassVar[str]
+    title: ClassVar[str]
+
+    def __init__(self, detail: str, **extra: Any) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.extra: Mapping[str, Any] = extra
+
+
+class InvalidRequest(SlipwayError):
+    code = "invalid_request"
+    title = "The request is not valid"
+
+    def __init__(self, detail: str, errors: Sequence[FieldError] = ()) -> None:
+        super().__init__(detail, errors=[{"field": e.field, "message": e.message} for e in errors])
+
+
+class Unauthorized(SlipwayError):
+    code = "unauthorized"
+    title = "A valid bearer token is required"
+
+
+class Forbidden(SlipwayError):
+    code = "forbidden"
+    title = "The token does not allow this"
+
+
+class NotFound(SlipwayError):
+    code = "not_found"
+    title = "No such file"
+
+
+class IllegalTransition(SlipwayError):
+    code = "illegal_transition"
+    title = "The file cannot move to that status"
+
+
+class ObjectMissing(SlipwayError):
+    code = "object_missing"
+    title = "The object is not in the store"
+
+
+class VerificationFailed(SlipwayError):
+    code = "verification_failed"
+    title = "The stored object is not the declared one"
+
+
+class IdempotencyConflict(SlipwayError):
+    code = "idempotency_conflict"
+    title = "The idempotency key was used with another request"
+
+
+class UploadExpired(SlipwayError):
+    code = "upload_expired"
+    title = "The upload has ended"
+
+
+class FileTooLarge(SlipwayError):
+    code = "file_too_large"
+    title = "The file is too large"
+
+
+class TypeNotAllowed(SlipwayError):
+    code = "type_not_allowed"
+    title = "The policy does not allow this type of file"
+
+
+class RequestTooLarge(SlipwayError):
+    code = "request_too_large"
+    title = "The request body is too large"
+
+
+class RetryableError(SlipwayError):
+    """An error that passes by itself; `retry_after` is in whole seconds, at least 1."""
+
+    def __init__(self, detail: str, *, retry_after: int = 1, **extra: Any) -> None:
+        super().__init__(detail, **extra)
+        self.retry_after = max(1, retry_after)
+
+
+class RateLimited(RetryableError):
+    code = "rate_limited"
+    title = "Too many requests"
+
+
+class StorageUnavailable(RetryableError):
+    code = "storage_unavailable"
+    title = "The object store does not answer"
+
+
+class DatabaseUnavailable(RetryableError):
+    code = "database_unavailable"
+    title = "The database does not answer"
