@@ -65,7 +65,7 @@ class FileRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileEvent:
-    """One line of a file's audit trail; `from_status` and `to_status` are None where no state moved."""
+    """One line of the audit trail; `from_status` and `to_status` are None where no state moved."""
 
     at: datetime
     actor: str
@@ -88,7 +88,7 @@ class Move(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Which scopes may make a move (any one of them suffices), and whether the store is asked first."""
+    """Which scopes may make a move (any one suffices), and whether the store is asked first."""
 
     scopes: tuple[Scope, ...]
     verified: bool = False
@@ -132,10 +132,3 @@ def illegal(current: FileStatus, target: FileStatus) -> IllegalTransition:
     return IllegalTransition(
         f"A file that is {current} cannot become {target}.", **{"from": current, "to": target}
     )
-
-
-def steps(current: FileStatus, target: FileStatus) -> tuple[FileStatus, ...]:
-    """The states entered on the way: a pending file passes through `uploaded` to `completed`."""
-    if current is FileStatus.PENDING and target is FileStatus.COMPLETED:
-        return (FileStatus.UPLOADED, FileStatus.COMPLETED)
-    return (target,)

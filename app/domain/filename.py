@@ -30,7 +30,7 @@ def normalise_filename(value: str) -> str:
 
 
 def extension(filename: str) -> str:
-    """The last extension in lower case without its dot, or `""` if there is none that is plain ASCII."""
+    """The last extension in lower case without its dot; `""` if there is none in plain ASCII."""
     stem, dot, last = filename.rpartition(".")
     candidate = last.lower()
     return candidate if dot and stem and _EXTENSION.fullmatch(candidate) else ""

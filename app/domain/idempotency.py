@@ -26,7 +26,7 @@ class IdempotencyClaim:
 
 @dataclass(frozen=True, slots=True)
 class EarlierUse:
-    """What the key was used for before: the fingerprint then, and the files it created, in order."""
+    """What the key was used for before: the fingerprint then, and the files it created."""
 
     fingerprint: str
     file_ids: tuple[UUID, ...]

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-# restricted-name of RFC 6838 section 4.2: at most 127 characters each, starting with a letter or digit.
+# restricted-name of RFC 6838 section 4.2: at most 127 characters, a letter or digit first.
 _NAME = r"[a-z0-9][a-z0-9!#$&^_.+-]{0,126}"
 _MEDIA_TYPE = re.compile(rf"{_NAME}/{_NAME}")
 _PATTERN = re.compile(rf"\*/\*|{_NAME}/\*|{_NAME}/{_NAME}")
@@ -42,11 +42,11 @@ INLINE_TYPES = frozenset(
         "text/plain",
     }
 )
-"""Types a browser may show in place. HTML, SVG and XML can run scripts, so they never stand here."""
+"""Types a browser may show in place. HTML, SVG and XML can run scripts: never listed here."""
 
 
 def normalise_type(value: str) -> str:
-    """`value` in lower case (RFC 6838: names are case-insensitive); `ValueError` if not a media type."""
+    """`value` in lower case (RFC 6838: case-insensitive); `ValueError` if not a media type."""
     lowered = value.lower()
     if not _MEDIA_TYPE.fullmatch(lowered):
         raise ValueError("must be a media type such as image/png, without parameters")

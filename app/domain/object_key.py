@@ -1,4 +1,4 @@
-"""Object keys: made here alone, from nothing that a client can steer beyond a sanitised extension."""
+"""Object keys: made here alone; of what a client sends, only a sanitised extension enters."""
 
 import hashlib
 from datetime import datetime

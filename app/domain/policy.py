@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 
 from app.domain import filename as filenames
 from app.domain import media_type
 from app.exceptions.errors import FieldError, FileTooLarge, InvalidRequest, TypeNotAllowed
 
-GIB = 1024**3
 MAX_EXPIRES_IN = 7 * 24 * 3600
 """SigV4's own limit on a presigned URL, in seconds.
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-presigned-url.html"""
@@ -40,6 +40,10 @@ class UploadPolicy:
     key_strategy: KeyStrategy = KeyStrategy.DATE
     prefix: str = ""
     auto_complete: bool = False
+
+    @property
+    def grace(self) -> timedelta:
+        return timedelta(seconds=self.pending_grace)
 
     def check_type(self, type: str, filename: str) -> None:
         """Raise `TypeNotAllowed` unless the type and the name's extension are both allowed."""
@@ -79,7 +83,7 @@ class Policies:
     )
 
     def get(self, name: str | None) -> UploadPolicy:
-        """The named policy, `default` for None; `InvalidRequest` for a name that is not configured."""
+        """The named policy, `default` for None; `InvalidRequest` when there is no such policy."""
         policy = self.by_name.get(name or DEFAULT_POLICY)
         if policy is None:
             message = f"must be one of {', '.join(sorted(self.by_name))}"
@@ -89,7 +93,12 @@ class Policies:
             )
         return policy
 
+    def lifetime(self, name: str, asked: int | None) -> int:
+        """Seconds that a URL for a file under `name` shall live, `default` if that is gone."""
+        policy = self.by_name.get(name) or self.by_name[DEFAULT_POLICY]
+        return policy.lifetime(asked)
+
     def auto_completes(self, name: str) -> bool:
-        """Whether a verified upload completes by itself; a policy since removed asks for nothing."""
+        """Whether a verified upload completes by itself; a policy since removed says no."""
         policy = self.by_name.get(name)
         return policy is not None and policy.auto_complete

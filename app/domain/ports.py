@@ -1,12 +1,14 @@
 """What the services ask of the outside world, in shapes that fit every provider."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
+from uuid import UUID
 
 from app.domain.checksum import Checksum, ChecksumAlgorithm
-from app.domain.file import UploadMethod
+from app.domain.file import FileEvent, FileRecord, FileStatus, UploadMethod
+from app.domain.idempotency import EarlierUse, IdempotencyClaim
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ class ObjectStore(Protocol):
     async def presign_upload(
         self, spec: UploadSpec, method: UploadMethod, expires_in: int
     ) -> SignedRequest:
-        """Sign a PUT or POST of exactly `spec` for `expires_in` seconds or the credentials' life."""
+        """Sign exactly `spec` for `expires_in` seconds, or the credentials' life if less."""
         ...
 
     async def presign_download(
@@ -94,4 +96,66 @@ class ObjectStore(Protocol):
 
     async def ping(self) -> None:
         """Raise `StorageUnavailable` unless the bucket answers."""
+        ...
+
+
+class FileRepository(Protocol):
+    """The records, their events and the idempotency keys. Deleted records are never found.
+
+    Every method raises `DatabaseUnavailable` when PostgreSQL does not answer; then nothing was
+    written, or all of it was.
+    """
+
+    async def insert(self, record: FileRecord, event: FileEvent) -> None:
+        """Commit a new record with its first event."""
+        ...
+
+    async def insert_many(self, created: Sequence[tuple[FileRecord, FileEvent]]) -> None:
+        """Commit all of them or none."""
+        ...
+
+    async def insert_once(
+        self, claim: IdempotencyClaim, created: Sequence[tuple[FileRecord, FileEvent]]
+    ) -> EarlierUse | None:
+        """Commit all of them with the claim; or nothing, and say what the key was used for."""
+        ...
+
+    async def find(
+        self, owner: str, *, id: UUID | None = None, key: str | None = None
+    ) -> FileRecord | None:
+        """The owner's file with that id or key."""
+        ...
+
+    async def find_all(self, owner: str, ids: Sequence[UUID]) -> list[FileRecord]:
+        """The owner's files among `ids`, in that order."""
+        ...
+
+    async def page(
+        self,
+        owner: str,
+        *,
+        status: FileStatus | None,
+        policy: str | None,
+        before: UUID | None,
+        limit: int,
+    ) -> list[FileRecord]:
+        """Up to `limit` of the owner's files, newest (greatest id) first, older than `before`."""
+        ...
+
+    async def move(
+        self, before: FileRecord, after: FileRecord, events: Sequence[FileEvent]
+    ) -> bool:
+        """Compare and set: replace `before` by `after` and append the events in one transaction.
+
+        False, with nothing written, when the status is no longer that of `before` or the record
+        has been deleted.
+        """
+        ...
+
+    async def append(self, record: FileRecord, event: FileEvent) -> None:
+        """Add to the audit trail of a file that stays as it is."""
+        ...
+
+    async def events(self, owner: str, file_id: UUID) -> list[FileEvent] | None:
+        """The audit trail, oldest first; None when the owner has no such file."""
         ...

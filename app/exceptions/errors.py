@@ -15,7 +15,8 @@
     ├── RequestTooLarge        request_too_large      the body of an API call is too long
     ├── RateLimited            rate_limited           too many calls; carries when to try again
     ├── StorageUnavailable     storage_unavailable    the object store did not answer
-    └── DatabaseUnavailable    database_unavailable   PostgreSQL did not answer
+    ├── DatabaseUnavailable    database_unavailable   PostgreSQL did not answer
+    └── NotReady               not_ready              a part of the service does not work; names it
 
 The class knows nothing of HTTP: `routers/problems.py` maps each to a status.
 `detail` is shown to the caller, so it must never hold a secret, a token or a signed URL.
@@ -23,7 +24,7 @@ The class knows nothing of HTTP: `routers/problems.py` maps each to a status.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,12 @@ class SlipwayError(Exception):
         super().__init__(detail)
         self.detail = detail
         self.extra: Mapping[str, Any] = extra
+
+    def at(self, place: str) -> Self:
+        """The same error, naming the element of a batch it arose in, such as `files.3`."""
+        self.detail = f"{place}: {self.detail}"
+        self.extra = {**self.extra, "at": place}
+        return self
 
 
 class InvalidRequest(SlipwayError):
@@ -134,3 +141,8 @@ class StorageUnavailable(RetryableError):
 class DatabaseUnavailable(RetryableError):
     code = "database_unavailable"
     title = "The database does not answer"
+
+
+class NotReady(RetryableError):
+    code = "not_ready"
+    title = "The service is not ready"

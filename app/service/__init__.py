@@ -1,0 +1,1 @@
+"""Use cases: each sequences domain rules, the repository and the store."""

@@ -1,0 +1,107 @@
+"""The one verify-and-finish: every source that says "it has arrived" goes through here."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import structlog
+
+from app.domain.file import FileEvent, FileRecord, FileStatus
+from app.domain.ports import FileRepository, ObjectStore, ObservedObject
+from app.domain.transition import moved, steps
+from app.domain.verification import discrepancies
+from app.exceptions.errors import ObjectMissing, StorageUnavailable, VerificationFailed
+
+log = structlog.get_logger(__name__)
+
+
+class Completion:
+    """Asks the store what arrived, and moves the record accordingly, once."""
+
+    def __init__(
+        self,
+        *,
+        repository: FileRepository,
+        store: ObjectStore,
+        clock: Callable[[], datetime],
+        on_verdict: Callable[[str], None],
+        on_move: Callable[[str, str], None],
+    ) -> None:
+        self._repository = repository
+        self._store = store
+        self._clock = clock
+        self._on_verdict = on_verdict
+        self._on_move = on_move
+
+    async def verify_and_finish(
+        self, record: FileRecord, target: FileStatus, actor: str
+    ) -> FileRecord | None:
+        """The record at `target`, or None when another caller moved it first (look again).
+
+        Raises `ObjectMissing` (the record stays as it was), `VerificationFailed` (the record is
+        `failed` and the object removed) or `StorageUnavailable` (nothing changed).
+        """
+        observed = await self._store.head(record.key)
+        if observed is None:
+            self._on_verdict("missing")
+            raise ObjectMissing(
+                "The store has no object under this file's key: upload the bytes first."
+            )
+        reasons = discrepancies(record, observed)
+        if reasons:
+            await self._refuse(record, observed, reasons, actor)
+            return None
+        self._on_verdict("verified")
+        return await self._accept(record, observed, target, actor)
+
+    async def record_move(
+        self, record: FileRecord, target: FileStatus, actor: str, reason: str | None = None
+    ) -> FileRecord | None:
+        """Move without asking the store; None when another caller was first."""
+        after, events = moved(record, (target,), actor, self._clock(), reason)
+        return await self._write(record, after, events)
+
+    async def _accept(
+        self, record: FileRecord, observed: ObservedObject, target: FileStatus, actor: str
+    ) -> FileRecord | None:
+        known = dataclasses.replace(
+            record,
+            etag=observed.etag,
+            version_id=observed.version_id,
+            observed_size=observed.size,
+        )
+        after, events = moved(known, steps(record.status, target), actor, self._clock())
+        return await self._write(record, after, events)
+
+    async def _refuse(
+        self, record: FileRecord, observed: ObservedObject, reasons: Sequence[str], actor: str
+    ) -> None:
+        self._on_verdict("refused")
+        reason = "; ".join(reasons)
+        seen = dataclasses.replace(record, observed_size=observed.size)
+        after, events = moved(seen, (FileStatus.FAILED,), actor, self._clock(), reason)
+        if await self._write(record, after, events) is None:
+            return
+        await self._discard(record, observed)
+        raise VerificationFailed(
+            f"The stored object is not the declared one: {reason}. "
+            "It was removed; start again with a new upload.",
+            reasons=list(reasons),
+        )
+
+    async def _discard(self, record: FileRecord, observed: ObservedObject) -> None:
+        # The verdict stands whether or not the store answers now; nothing serves a failed file.
+        try:
+            await self._store.delete(record.key, observed.version_id)
+        except StorageUnavailable:
+            log.warning("refused_object_not_removed", file_id=str(record.id), key=record.key)
+
+    async def _write(
+        self, before: FileRecord, after: FileRecord, events: Sequence[FileEvent]
+    ) -> FileRecord | None:
+        if not await self._repository.move(before, after, events):
+            return None
+        for event in events:
+            if event.from_status and event.to_status:
+                self._on_move(event.from_status, event.to_status)
+        return after

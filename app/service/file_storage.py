@@ -1,0 +1,170 @@
+"""The life of a file after its creation: status, listing, audit trail, download, deletion."""
+
+import dataclasses
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from app.domain.download import Disposition, served_disposition
+from app.domain.event import user
+from app.domain.file import DOWNLOADABLE, FileEvent, FileRecord, FileStatus, Move, plan_move
+from app.domain.policy import Policies
+from app.domain.ports import FileRepository, ObjectStore, SignedRequest
+from app.domain.principal import Principal
+from app.exceptions.errors import DatabaseUnavailable, NotFound, ObjectMissing
+from app.service.completion import Completion
+
+
+@dataclass(frozen=True, slots=True)
+class FileRef:
+    """How a caller names a file: by `id` or by `key`, exactly one of them."""
+
+    id: UUID | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FilePage:
+    """One page of a listing; `next_before` continues it, None at the end."""
+
+    items: Sequence[FileRecord]
+    next_before: UUID | None
+
+
+class FileStorageService:
+    """Everything that an owner does with a file that exists. Other owners' files are not found."""
+
+    def __init__(
+        self,
+        *,
+        repository: FileRepository,
+        store: ObjectStore,
+        completion: Completion,
+        policies: Policies,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._repository = repository
+        self._store = store
+        self._completion = completion
+        self._policies = policies
+        self._clock = clock
+
+    async def get(self, principal: Principal, ref: FileRef) -> FileRecord:
+        """The owner's file, else `NotFound`."""
+        record = await self._repository.find(principal.subject, id=ref.id, key=ref.key)
+        if record is None:
+            raise NotFound("There is no such file, or it is not yours.")
+        return record
+
+    async def page(
+        self,
+        principal: Principal,
+        *,
+        status: FileStatus | None,
+        policy: str | None,
+        before: UUID | None,
+        limit: int,
+    ) -> FilePage:
+        """The owner's files, newest first."""
+        rows = await self._repository.page(
+            principal.subject, status=status, policy=policy, before=before, limit=limit + 1
+        )
+        items = rows[:limit]
+        return FilePage(items, items[-1].id if len(rows) > limit else None)
+
+    async def events(self, principal: Principal, file_id: UUID) -> list[FileEvent]:
+        """The audit trail, oldest first, else `NotFound`."""
+        events = await self._repository.events(principal.subject, file_id)
+        if events is None:
+            raise NotFound("There is no such file, or it is not yours.")
+        return events
+
+    async def update_status(
+        self, principal: Principal, ref: FileRef, target: FileStatus, reason: str | None = None
+    ) -> FileRecord:
+        """Move the file to `target`, verified where the contract asks for it.
+
+        Raises `NotFound`, `Forbidden`, `IllegalTransition` and what
+        `Completion.verify_and_finish` raises.
+        """
+
+        async def attempt(record: FileRecord) -> FileRecord | None:
+            wanted = self._wanted(record, target)
+            match plan_move(record.status, wanted, principal):
+                case Move.NOTHING:
+                    return record
+                case Move.VERIFY:
+                    return await self._completion.verify_and_finish(
+                        record, wanted, user(principal.subject)
+                    )
+                case Move.RECORD:
+                    return await self._completion.record_move(
+                        record, wanted, user(principal.subject), reason
+                    )
+
+        return await self._until_settled(principal, ref, attempt)
+
+    async def delete(self, principal: Principal, file_id: UUID) -> None:
+        """Remove the object, then mark the record deleted; `StorageUnavailable` changes nothing."""
+
+        async def attempt(record: FileRecord) -> FileRecord | None:
+            await self._store.delete(record.key, record.version_id)
+            now = self._clock()
+            deleted = dataclasses.replace(record, updated_at=now, deleted_at=now)
+            event = FileEvent(at=now, actor=user(principal.subject), event="deleted")
+            return deleted if await self._repository.move(record, deleted, [event]) else None
+
+        await self._until_settled(principal, FileRef(id=file_id), attempt)
+
+    async def download_url(
+        self,
+        principal: Principal,
+        file_id: UUID,
+        *,
+        expires_in: int | None = None,
+        disposition: Disposition = Disposition.ATTACHMENT,
+    ) -> SignedRequest:
+        """Sign a GET of a file that is in the store, else `ObjectMissing`."""
+        record = await self.get(principal, FileRef(id=file_id))
+        if record.status not in DOWNLOADABLE:
+            raise ObjectMissing(
+                f"A file that is {record.status} has nothing to download; "
+                "it must be uploaded, processing or completed."
+            )
+        signed = await self._store.presign_download(
+            record.key,
+            type=record.type,
+            disposition=served_disposition(disposition, record.type, record.filename),
+            expires_in=self._policies.lifetime(record.policy, expires_in),
+        )
+        await self._note_issued(record, user(principal.subject), signed)
+        return signed
+
+    async def _note_issued(self, record: FileRecord, actor: str, signed: SignedRequest) -> None:
+        detail = {"method": signed.method, "expires_at": signed.expires_at.isoformat()}
+        event = FileEvent(at=self._clock(), actor=actor, event="url_issued", detail=detail)
+        await self._repository.append(record, event)
+
+    def _wanted(self, record: FileRecord, target: FileStatus) -> FileStatus:
+        # Under `auto_complete` the report of an upload asks for completion, so repeating it
+        # after the answer was lost finds the file where it was meant to go.
+        reported = target is FileStatus.UPLOADED and record.status in _AROUND_UPLOAD
+        automatic = reported and self._policies.auto_completes(record.policy)
+        return FileStatus.COMPLETED if automatic else target
+
+    async def _until_settled(
+        self,
+        principal: Principal,
+        ref: FileRef,
+        attempt: Callable[[FileRecord], Awaitable[FileRecord | None]],
+    ) -> FileRecord:
+        # Each lost race means that the file moved on, and it has no more moves than states.
+        for _ in FileStatus:
+            settled = await attempt(await self.get(principal, ref))
+            if settled is not None:
+                return settled
+        raise DatabaseUnavailable("The file kept changing under this request; try again.")
+
+
+_AROUND_UPLOAD = frozenset({FileStatus.PENDING, FileStatus.COMPLETED})
