@@ -1,0 +1,1 @@
+"""Adapters: the object store, tokens, rate limits, logs, metrics, embedded engines."""

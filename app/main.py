@@ -1,0 +1,57 @@
+"""The application: routers, middleware, lifespan. No logic."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+from app.container import open_container
+from app.infrastructure.logging import configure_logging
+from app.infrastructure.metrics import Metrics
+from app.openapi import describe
+from app.routers import file_status, files, operators, presigned_url
+from app.routers.docs import mount_docs
+from app.routers.middleware import BodyLimitMiddleware, RequestMiddleware
+from app.routers.problems import install_problem_handlers
+from app.settings import Settings
+
+
+def create_app(settings: Settings | None = None, **overrides: Any) -> FastAPI:
+    """The ASGI application. `overrides` go to `open_container` (a clock, a store …)."""
+    settings = settings or Settings.load()
+    configure_logging(settings)
+    metrics = Metrics()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_container(settings, metrics=metrics, **overrides) as container:
+            app.state.container = container
+            yield
+
+    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, **describe())
+    for router in (presigned_url.router, file_status.router, files.router, operators.router):
+        app.include_router(router)
+    mount_docs(app)
+    install_problem_handlers(app)
+    _add_middleware(app, settings, metrics)
+    return app
+
+
+def _add_middleware(app: FastAPI, settings: Settings, metrics: Metrics) -> None:
+    """Innermost first: a later one wraps the earlier ones."""
+    app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_request_bytes)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.cors_origins),
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Request-ID"],
+            expose_headers=["X-Request-ID", "Retry-After"],
+            max_age=600,
+        )
+    app.add_middleware(RequestMiddleware, settings=settings, metrics=metrics)
+    if settings.trusted_proxies:
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))

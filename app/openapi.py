@@ -1,0 +1,51 @@
+"""The front page of the manual: what `/docs` says before the first endpoint."""
+
+from typing import Any
+
+VERSION = "0.1.0"
+
+_DESCRIPTION = """\
+Slipway lets your users upload files of any size straight into object storage. It checks who asks
+and what for, records the file, hands out a presigned URL, and then verifies with the store what
+really arrived. It never carries a byte of a file.
+
+### An upload in three requests
+
+1. `POST /presigned-url` with the file's name, type and exact size. The answer holds `url`,
+   `method` and `headers` (or `fields` for a form).
+2. Send the bytes to `url` with exactly these headers. The store refuses anything that was not
+   signed: another size, type, key or checksum, or a second write.
+3. `PUT /file-status` with `{"id": "…", "status": "uploaded"}`. The service asks the store, and
+   the file is `uploaded` only if the bytes are there and are the ones declared.
+
+### Authorisation
+
+`Authorization: Bearer <JWT>`; press **Authorize** and paste a token. `sub` owns the files,
+`scope` is a space-separated list of `files:read`, `files:write`, `files:process`, `admin`; a
+token without `scope` holds the first two. Somebody else's file answers 404, like one that does
+not exist.
+
+### Errors
+
+Every error is `application/problem+json` (RFC 9457): `type`, `title`, `status`, `detail` (what to
+do), `code` (stable, for machines), `request_id` (also in the header `X-Request-ID`), and `errors`
+with `field` and `message` when a field breaks a rule. Answers with `Retry-After` pass by
+themselves.
+"""
+
+_TAGS = [
+    {"name": "upload", "description": "Get permission, then report what happened."},
+    {"name": "files", "description": "What became of the files: records, audit trail, downloads."},
+    {"name": "operators", "description": "Health and metrics; no token needed."},
+]
+
+
+def describe() -> dict[str, Any]:
+    """FastAPI's keyword arguments for the document."""
+    return {
+        "title": "Slipway",
+        "summary": "Presigned uploads straight into object storage, verified with the store.",
+        "version": VERSION,
+        "description": _DESCRIPTION,
+        "openapi_tags": _TAGS,
+    }

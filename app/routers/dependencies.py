@@ -1,0 +1,82 @@
+"""What every authenticated route needs: the container, the caller, their file."""
+
+from typing import Annotated
+
+from fastapi import Depends, Header, Request
+from fastapi.security import HTTPBearer
+
+from app.container import Container
+from app.domain.principal import Principal, Scope
+from app.exceptions.errors import (
+    Forbidden,
+    InvalidRequest,
+    RateLimited,
+    RequestTooLarge,
+    Unauthorized,
+)
+from app.routers.middleware import note_owner
+
+GUARDED = (InvalidRequest, Unauthorized, Forbidden, RequestTooLarge, RateLimited)
+"""What every authenticated route can answer besides its own errors."""
+
+
+def get_container(request: Request) -> Container:
+    """The container that the lifespan opened."""
+    container: Container = request.app.state.container
+    return container
+
+
+class Authenticated(HTTPBearer):
+    """A dependency that admits bearers of a valid token with one of `scopes`, within their rate.
+
+    Callers without a valid token are counted by address, the others by subject.
+    """
+
+    def __init__(self, *scopes: Scope) -> None:
+        super().__init__(
+            scheme_name="bearer",
+            bearerFormat="JWT",
+            description="`python -m app token --sub NAME` prints one for development.",
+        )
+        self._scopes = scopes
+
+    async def __call__(self, request: Request) -> Principal:  # type: ignore[override]
+        container = get_container(request)
+        try:
+            principal = await container.verifier.verify(_bearer(request))
+        except Unauthorized:
+            await container.limiter.check(f"address:{_address(request)}")
+            raise
+        note_owner(request.scope, principal.subject)
+        await container.limiter.check(f"subject:{principal.subject}")
+        principal.require_any(self._scopes)
+        return principal
+
+
+def _bearer(request: Request) -> str:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthorized("Send a token in the header `Authorization: Bearer <token>`.")
+    return token.strip()
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else "unknown"
+
+
+Reader = Annotated[Principal, Depends(Authenticated(Scope.READ))]
+Writer = Annotated[Principal, Depends(Authenticated(Scope.WRITE))]
+Mover = Annotated[Principal, Depends(Authenticated(Scope.WRITE, Scope.PROCESS))]
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        min_length=1,
+        max_length=255,
+        pattern=r"^[\x20-\x7e]+$",
+        description=(
+            "1 to 255 printable ASCII characters. The same key and body within 24 hours return "
+            "the same record, freshly signed, with 200; another body answers 409."
+        ),
+    ),
+]

@@ -1,0 +1,80 @@
+"""Permission to upload one file, or up to 1,000 at once."""
+
+from fastapi import APIRouter, Request, Response, status
+
+from app.exceptions.errors import (
+    DatabaseUnavailable,
+    FileTooLarge,
+    IdempotencyConflict,
+    TypeNotAllowed,
+    UploadExpired,
+)
+from app.routers.dependencies import GUARDED, IdempotencyKey, Writer, get_container
+from app.routers.middleware import note_file
+from app.routers.problems import problem_responses
+from app.schemas.request.presigned_url_request import PresignedUrlRequest, PresignedUrlsRequest
+from app.schemas.response.file_response import FileResponse, UploadsResponse
+
+router = APIRouter(tags=["upload"])
+
+_RESPONSES = problem_responses(
+    *GUARDED,
+    FileTooLarge,
+    TypeNotAllowed,
+    IdempotencyConflict,
+    UploadExpired,
+    DatabaseUnavailable,
+)
+
+
+@router.post(
+    "/presigned-url",
+    status_code=status.HTTP_201_CREATED,
+    summary="Ask to upload a file",
+    responses={200: {"model": FileResponse, "description": "Repeated Idempotency-Key"}}
+    | _RESPONSES,
+)
+async def create_presigned_url(
+    body: PresignedUrlRequest,
+    principal: Writer,
+    request: Request,
+    response: Response,
+    idempotency_key: IdempotencyKey = None,
+) -> FileResponse:
+    """Records the file and answers with a request that uploads exactly these bytes to the store.
+
+    Send the bytes to `url`: with `PUT`, add `headers`; with `POST`, send `fields` and then the
+    file as `multipart/form-data`. The store refuses another size, type, key or checksum, and a
+    second write. Then report it with `PUT /file-status`.
+    """
+    container = get_container(request)
+    upload = await container.presigned_urls.create(principal, body.to_domain(), idempotency_key)
+    note_file(request.scope, upload.record.id)
+    if not upload.created:
+        response.status_code = status.HTTP_200_OK
+    return FileResponse.of(upload.record, container.clock(), upload.signed)
+
+
+@router.post(
+    "/presigned-urls",
+    status_code=status.HTTP_201_CREATED,
+    summary="Ask to upload up to 1,000 files",
+    responses={200: {"model": UploadsResponse, "description": "Repeated Idempotency-Key"}}
+    | _RESPONSES,
+)
+async def create_presigned_urls(
+    body: PresignedUrlsRequest,
+    principal: Writer,
+    request: Request,
+    response: Response,
+    idempotency_key: IdempotencyKey = None,
+) -> UploadsResponse:
+    """All or nothing: one file that breaks a rule refuses the batch, and the error names it."""
+    container = get_container(request)
+    uploads = await container.presigned_urls.create_many(
+        principal, [file.to_domain() for file in body.files], idempotency_key
+    )
+    if not all(upload.created for upload in uploads):
+        response.status_code = status.HTTP_200_OK
+    now = container.clock()
+    return UploadsResponse(items=[FileResponse.of(u.record, now, u.signed) for u in uploads])

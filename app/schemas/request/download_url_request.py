@@ -1,0 +1,18 @@
+"""A wish for a download URL."""
+
+from pydantic import BaseModel, ConfigDict, Field, StrictInt
+
+from app.domain.download import Disposition
+from app.domain.policy import MAX_EXPIRES_IN
+
+
+class DownloadUrlRequest(BaseModel):
+    """Both fields may be left out."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"expires_in": 300}]})
+
+    expires_in: StrictInt | None = Field(None, ge=1, le=MAX_EXPIRES_IN)
+    disposition: Disposition = Field(
+        Disposition.ATTACHMENT,
+        description="`inline` is honoured for images, audio, video, PDF and plain text only.",
+    )

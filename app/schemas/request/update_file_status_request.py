@@ -1,0 +1,41 @@
+"""A change of a file's status."""
+
+from typing import Annotated, Self
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from app.domain.file import FileStatus
+
+
+def _plain_text(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("must be printable text on one line")
+    return value
+
+
+PlainText = Annotated[str, AfterValidator(_plain_text)]
+
+
+class UpdateFileStatusRequest(BaseModel):
+    """Name the file by `id` or by `key`, exactly one of them."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"id": "0199f3a1-7c1e-7b1a-9c55-2f0d6a1b2c3d", "status": "uploaded"}]
+        },
+    )
+
+    id: UUID | None = None
+    key: PlainText | None = Field(None, min_length=1, max_length=1024)
+    status: FileStatus
+    reason: PlainText | None = Field(
+        None, max_length=500, description="Kept as `status_reason` and in the audit trail."
+    )
+
+    @model_validator(mode="after")
+    def _names_one_file(self) -> Self:
+        if (self.id is None) == (self.key is None):
+            raise ValueError("name the file by id or by key, exactly one of them")
+        return self

@@ -1,0 +1,1 @@
+"""Bodies that the service answers with."""

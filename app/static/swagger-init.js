@@ -1,0 +1,9 @@
+SwaggerUIBundle({
+  url: "openapi.json",
+  dom_id: "#swagger-ui",
+  deepLinking: true,
+  displayRequestDuration: true,
+  docExpansion: "list",
+  persistAuthorization: true,
+  tryItOutEnabled: true,
+});
