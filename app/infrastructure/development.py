@@ -1,0 +1,37 @@
+"""Secrets that development generates for itself, once, under DATA_DIR."""
+
+import os
+import secrets
+import tempfile
+from pathlib import Path
+
+
+def secret_file(data_dir: Path, name: str) -> str:
+    """The secret kept in `data_dir/name`: 64 URL-safe characters, generated on first use."""
+    return keep(data_dir / name, secrets.token_urlsafe(48))
+
+
+def keep(path: Path, content: str) -> str:
+    """Write `content` to `path` (mode 0600) unless it exists, and return what it holds.
+
+    Of two processes at once one wins, and both return the winner's content: the file appears
+    whole or not at all, because link(2) never replaces an existing name.
+    """
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _create(path, content)
+    return path.read_text(encoding="utf-8")
+
+
+def _create(path: Path, content: str) -> None:
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(temporary, path)
+    except FileExistsError:
+        pass
+    finally:
+        os.unlink(temporary)

@@ -1,0 +1,124 @@
+"""Child processes that end with the service, and how to end those that a killed one left."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import psutil
+
+from app.infrastructure.embedded import die_with_parent
+from app.infrastructure.embedded.errors import EngineError
+from app.infrastructure.embedded.system_user import SystemUser
+
+STOP_TIMEOUT = 20.0
+"""Seconds an engine has to end by itself; SeaweedFS takes 3, PostgreSQL one checkpoint."""
+
+_POLL_INTERVAL = 0.02
+_COMPLAINT = re.compile(r"\b(fatal|panic|error|detail)\b", re.IGNORECASE)
+
+
+def spawn(
+    command: Sequence[str],
+    *,
+    directory: Path,
+    log: Path,
+    stop_signal: signal.Signals,
+    user: SystemUser | None = None,
+) -> subprocess.Popen[bytes]:
+    """Start `command` in `directory`, writing to `log`, to get `stop_signal` when we end.
+
+    Call it from a thread that lives as long as the service: Linux sends the signal when the
+    *thread* that started the child ends (prctl(2), PR_SET_PDEATHSIG). The child sees nothing of
+    our environment, which holds secrets and variables that the engines act on (`PGPORT`,
+    `AWS_ACCESS_KEY_ID`, `S3_BUCKET`), and is a session of its own, so that Ctrl-C reaches the
+    service alone and the engines are stopped after it.
+    """
+    launcher = [sys.executable, "-I", "-S", die_with_parent.__file__]
+    identity = f"{user.uid}:{user.gid}" if user else "-"
+    with log.open("ab") as output:
+        return subprocess.Popen(  # noqa: S603 -- the command is ours
+            [*launcher, str(os.getpid()), stop_signal.name, identity, *command],
+            cwd=directory,
+            env={"PATH": os.defpath, "LC_ALL": "C"},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def stop(process: subprocess.Popen[bytes], stop_signal: signal.Signals) -> None:
+    """End a child: `stop_signal`, a bounded wait, then SIGKILL."""
+    process.send_signal(stop_signal)
+    try:
+        process.wait(STOP_TIMEOUT)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def stop_orphans(program: str, argument: str, stop_signal: signal.Signals) -> None:
+    """End every `program` that carries `argument`, which names the data directory of one engine.
+
+    The command line is the identity: unlike a pid in a file it cannot go stale or be reused.
+    The caller holds the lock of the data directory, so no living service owns such a process.
+    """
+    orphans = [process for process in psutil.process_iter() if _is(process, program, argument)]
+    for orphan in orphans:
+        _signal(orphan, stop_signal)
+    _, alive = psutil.wait_procs(orphans, timeout=STOP_TIMEOUT)
+    for orphan in alive:
+        _signal(orphan, signal.SIGKILL)
+    psutil.wait_procs(alive, timeout=STOP_TIMEOUT)
+
+
+def _is(process: psutil.Process, program: str, argument: str) -> bool:
+    try:
+        command = process.cmdline()
+    except psutil.Error:
+        return False
+    return argument in command and any(Path(word).name == program for word in command)
+
+
+def _signal(process: psutil.Process, number: signal.Signals) -> None:
+    try:
+        process.send_signal(number)
+    except psutil.NoSuchProcess:
+        return
+
+
+def wait_until(
+    ready: Callable[[], bool],
+    *,
+    process: subprocess.Popen[bytes],
+    log: Path,
+    name: str,
+    timeout: float,
+) -> None:
+    """Poll `ready` until it holds; EngineError when the process ends or `timeout` seconds pass."""
+    deadline = time.monotonic() + timeout
+    while not ready():
+        if process.poll() is not None:
+            raise EngineError(f"{name} stopped while starting: {complaint(log)} (see {log})")
+        if time.monotonic() > deadline:
+            raise EngineError(f"{name} was not ready within {timeout:.0f} s (see {log})")
+        time.sleep(_POLL_INTERVAL)
+
+
+def rotate(log: Path) -> None:
+    """Put the log of the last run aside as `.1`, over the one before it."""
+    if log.exists():
+        log.replace(log.with_suffix(f"{log.suffix}.1"))
+
+
+def complaint(log: Path) -> str:
+    """The last line of a log that complains, else its last line."""
+    text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    complaints = [line for line in lines if _COMPLAINT.search(line)]
+    return (complaints or lines or ["it wrote no log"])[-1]
