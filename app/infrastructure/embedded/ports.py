@@ -1,4 +1,4 @@
-"""Loopback ports for engines that need many."""
+"""Loopback ports for SeaweedFS, which has many."""
 
 import random
 import socket
@@ -6,32 +6,39 @@ from collections.abc import Iterable, Mapping
 
 LOOPBACK = "127.0.0.1"
 
-_RANGE = range(20_000, 32_768)
-"""Below Linux's ephemeral ports (ip(7), ip_local_port_range), which any outgoing connection may
-hold for a moment: a port kept from the last run would seem to be taken."""
+GRPC_OFFSET = 10_000
+"""Weed serves gRPC at the HTTP port plus this; its worker looks for the admin only there."""
+
+_RANGE = range(20_000, 32_768 - GRPC_OFFSET)
+"""Together with the gRPC ports below Linux's ephemeral ports (ip(7), ip_local_port_range), which
+any outgoing connection may hold for a moment: a port kept from the last run would seem taken."""
 
 
 def allot(names: Iterable[str], previous: Mapping[str, int]) -> dict[str, int]:
-    """A free port for each name, the `previous` one where nobody has taken it."""
+    """A port for each name, free with its gRPC port; the `previous` one if nobody has taken it."""
     allotted: dict[str, int] = {}
     for name in names:
-        port = previous.get(name, 0)
-        allotted[name] = port if _is_usable(port, allotted) else _pick(allotted)
+        candidates = [previous.get(name, 0), *random.sample(_RANGE, len(_RANGE))]
+        allotted[name] = next(port for port in candidates if _is_usable(port, allotted))
     return allotted
 
 
-def _pick(allotted: Mapping[str, int]) -> int:
-    candidates = random.sample(_RANGE, len(_RANGE))
-    return next(port for port in candidates if _is_usable(port, allotted))
+def with_grpc(ports: Iterable[int]) -> list[int]:
+    """The ports and their gRPC ports."""
+    return [number for port in ports for number in (port, port + GRPC_OFFSET)]
 
 
 def _is_usable(port: int, allotted: Mapping[str, int]) -> bool:
-    return port in _RANGE and port not in allotted.values() and is_free(port)
+    return (
+        port in _RANGE
+        and port not in allotted.values()
+        and all(_is_free(number) for number in with_grpc([port]))
+    )
 
 
-def is_free(port: int) -> bool:
-    """Whether a server could listen on the port now."""
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
+        # As servers do: connections of the last run in TIME_WAIT do not hold the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))

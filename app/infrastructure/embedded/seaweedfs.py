@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sysconfig
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,18 +38,7 @@ MAX_PORT_RACES = 3
 
 _STOP = signal.SIGTERM
 
-_PORTS = (
-    "s3.port",
-    "s3.port.grpc",
-    "master.port",
-    "master.port.grpc",
-    "volume.port",
-    "volume.port.grpc",
-    "filer.port",
-    "filer.port.grpc",
-    "admin.port",
-    "admin.port.grpc",
-)
+_PORTS = ("s3.port", "master.port", "volume.port", "filer.port", "admin.port")
 
 _OPTIONS = {
     "ip": ports.LOOPBACK,
@@ -126,6 +116,7 @@ class EmbeddedSeaweedFS:
         rotate(self._log)
         keep(self._config, json.dumps(_new_identities(), indent=2))
         self._ports = self._allot_ports()
+        self._remove_sockets()
         return spawn(
             [program, "-logtostderr=true", "mini", *self._arguments()],
             directory=self._directory,
@@ -167,10 +158,11 @@ class EmbeddedSeaweedFS:
         return S3Server(url, keys["accessKey"], keys["secretKey"])
 
     def _remove_sockets(self) -> None:
-        """Weed leaves some of the sockets that it names by port in /tmp, and nowhere else."""
-        for port in self._ports.values():
+        """Weed makes sockets in /tmp, and nowhere else, and leaves them when it is killed."""
+        for port in ports.with_grpc(self._ports.values()):
             for socket in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):  # noqa: S108
-                socket.unlink(missing_ok=True)
+                with suppress(OSError):
+                    socket.unlink()
 
 
 def answers(server: S3Server) -> bool:
