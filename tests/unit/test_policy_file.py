@@ -1,0 +1,61 @@
+"""The TOML file of upload policies."""
+
+from pathlib import Path
+
+import pytest
+
+from app.domain.policy import KeyStrategy
+from app.infrastructure.policy_file import PolicyFileError, load_policies
+
+EXAMPLE = Path(__file__).parents[2] / "policies.example.toml"
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "policies.toml"
+    path.write_text(text)
+    return path
+
+
+def test_without_a_file_everything_is_allowed() -> None:
+    policy = load_policies(None, 900).get(None)
+    assert (policy.types, policy.extensions, policy.max_size) == ((), (), None)
+    assert (policy.expires_in, policy.max_expires_in) == (900, 900)
+
+
+def test_the_shipped_example_loads() -> None:
+    policies = load_policies(EXAMPLE, 900)
+    assert set(policies.by_name) == {"default", "avatar", "document", "video"}
+    avatar = policies.get("avatar")
+    assert avatar.max_size == 5 * 1024**2
+    assert avatar.key_strategy is KeyStrategy.OWNER
+    assert avatar.auto_complete
+    assert policies.get("video").max_expires_in == 86400
+
+
+def test_default_is_there_when_the_file_does_not_name_it(tmp_path: Path) -> None:
+    path = written(tmp_path, '[policies.a]\nextensions = [".PNG"]')
+    policies = load_policies(path, 300)
+    assert policies.get(None).expires_in == 300
+    assert policies.get("a").extensions == ("png",)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[policies.a", "policies.toml"),
+        ("[policies.a]\nmax_sise = 5", "policies.a.max_sise"),
+        ('[policies.a]\nmax_size = "5 megs"', 'a text such as "5 MiB"'),
+        ('[policies.a]\ntypes = ["image"]', "pattern such as image"),
+        ('[policies.a]\nprefix = "../x"', "policies.a.prefix"),
+        ("[policies.a]\nexpires_in = 604801", "policies.a.expires_in"),
+        ('[policies."a b"]', "policies.a b"),
+    ],
+)
+def test_a_mistake_is_named_with_its_place(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(PolicyFileError, match=says):
+        load_policies(written(tmp_path, text), 900)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(PolicyFileError, match="No such file"):
+        load_policies(tmp_path / "none.toml", 900)
