@@ -46,7 +46,9 @@ OptionalPath = Annotated[Path | None, BeforeValidator(_blank_is_none)]
 class Settings(BaseSettings):
     """All that can be configured. An empty value means the same as none."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
+    )
 
     environment: Environment = Environment.DEVELOPMENT
     host: str = "127.0.0.1"

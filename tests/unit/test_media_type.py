@@ -14,10 +14,12 @@ def test_case_does_not_matter() -> None:
     assert normalise_type("Image/PNG") == "image/png"
 
 
-@pytest.mark.parametrize(
-    "value",
-    ["", "png", "image/", "/png", "image/*", "text/plain; charset=utf-8", "a/b/c", "a b/c", "a/b\n", "é/x", "a/" + "b" * 128],
-)
+NOT_TYPES = """
+png|image/|/png|image/*|text/plain; charset=utf-8|a/b/c|a b/c|é/x
+"""
+
+
+@pytest.mark.parametrize("value", [*NOT_TYPES.strip().split("|"), "", "a/b\n", "a/" + "b" * 128])
 def test_anything_else_is_refused(value: str) -> None:
     with pytest.raises(ValueError, match="media type such as image/png"):
         normalise_type(value)

@@ -69,6 +69,15 @@ def test_secrets_do_not_show() -> None:
     assert STRONG not in str(settings.model_dump())
 
 
+def test_errors_do_not_show_secrets() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Settings(**(PRODUCTION | {"storage_type": "local", "port": "none"}))
+    assert STRONG not in str(caught.value)
+    with pytest.raises(ValidationError) as caught:
+        Settings(**(PRODUCTION | {"storage_type": "local"}))
+    assert STRONG not in str(caught.value)
+
+
 def test_production_accepts_what_is_safe() -> None:
     assert Settings(**PRODUCTION).is_production
 
