@@ -1,7 +1,7 @@
 """The whole application on real PostgreSQL and a real S3, spoken to over ASGI."""
 
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -111,5 +111,5 @@ def user(api: httpx.AsyncClient) -> User:
 
 
 @pytest.fixture
-def other(api: httpx.AsyncClient) -> Iterator[User]:
-    yield User(api)
+def other(api: httpx.AsyncClient) -> User:
+    return User(api)

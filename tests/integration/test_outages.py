@@ -1,0 +1,112 @@
+"""Pulled cables: the database, the store, both back again, without a restart."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest_asyncio
+from sqlalchemy.engine import make_url
+
+from app.settings import Settings
+from tests.support.cable import Cable
+from tests.support.service import User, serving
+
+
+@pytest_asyncio.fixture
+async def database_cable(settings: Settings) -> AsyncIterator[Cable]:
+    socket = f"{make_url(_reveal(settings.database_url)).query['host']}/.s.PGSQL.5432"
+    async with Cable(lambda: asyncio.open_unix_connection(socket)) as cable:
+        yield cable
+
+
+@pytest_asyncio.fixture
+async def store_cable(settings: Settings) -> AsyncIterator[Cable]:
+    address = urlsplit(str(settings.s3_endpoint_url))
+    dial = lambda: asyncio.open_connection(address.hostname, address.port)  # noqa: E731
+    async with Cable(dial) as cable:
+        yield cable
+
+
+@pytest_asyncio.fixture
+async def cabled(
+    settings: Settings, database_cable: Cable, store_cable: Cable
+) -> AsyncIterator[User]:
+    """A user of a service that reaches both through cables; its URLs name the store itself."""
+    url = make_url(_reveal(settings.database_url)).set(
+        query={}, host="127.0.0.1", port=database_cable.port
+    )
+    changes: dict[str, Any] = {
+        "database_url": url.render_as_string(hide_password=False),
+        "s3_endpoint_url": f"http://127.0.0.1:{store_cable.port}",
+        "s3_public_endpoint_url": settings.s3_endpoint_url,
+        "s3_timeout": 1,
+    }
+    async with serving(Settings(_env_file=None, **(settings.model_dump() | changes))) as api:
+        yield User(api)
+
+
+def _reveal(secret: Any) -> str:
+    return str(secret.get_secret_value())
+
+
+async def test_the_database_is_down_and_comes_back(cabled: User, database_cable: Cable) -> None:
+    before = await cabled.ask()
+    await database_cable.cut()
+    for method, path, body in (
+        ("POST", "/presigned-url", {"filename": "a", "type": "a/b", "file_size": 1}),
+        ("GET", "/files", None),
+        ("GET", f"/files/{before['id']}", None),
+        ("PUT", "/file-status", {"id": before["id"], "status": "failed"}),
+        ("DELETE", f"/files/{before['id']}", None),
+    ):
+        answer = await cabled.call(method, path, json=body)
+        assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+        assert int(answer.headers["retry-after"]) >= 1
+    ready = await cabled.api.get("/readyz")
+    assert ready.status_code == 503
+    assert ready.json()["checks"]["database"] != "ok"
+    assert (await cabled.api.get("/healthz")).status_code == 200
+
+    await database_cable.mend()
+    after = await cabled.ask()
+    items = (await cabled.call("GET", "/files")).json()["items"]
+    assert [item["id"] for item in items] == [after["id"], before["id"]]
+    assert (await cabled.api.get("/readyz")).status_code == 200
+
+
+async def test_the_store_is_down_and_comes_back(cabled: User, store_cable: Cable) -> None:
+    await store_cable.cut()
+    record = await cabled.upload(b"hello")
+    answer = await cabled.move(record, "uploaded")
+    assert (answer.status_code, answer.json()["code"]) == (500, "storage_unavailable")
+    assert int(answer.headers["retry-after"]) >= 1
+    assert await cabled.trail(record) == [(None, "pending")]
+    deletion = await cabled.call("DELETE", f"/files/{record['id']}")
+    assert deletion.json()["code"] == "storage_unavailable"
+    assert (await cabled.call("GET", f"/files/{record['id']}")).status_code == 200
+    assert (await cabled.api.get("/readyz")).json()["checks"]["storage"] != "ok"
+
+    await store_cable.mend()
+    assert (await cabled.move(record, "completed")).json()["status"] == "completed"
+    assert (await cabled.api.get("/readyz")).status_code == 200
+
+
+async def test_a_service_starts_before_its_database_and_store(
+    settings: Settings, database_cable: Cable, store_cable: Cable
+) -> None:
+    await database_cable.cut()
+    await store_cable.cut()
+    url = make_url(_reveal(settings.database_url)).set(
+        query={}, host="127.0.0.1", port=database_cable.port
+    )
+    changes = {
+        "database_url": url.render_as_string(hide_password=False),
+        "s3_endpoint_url": f"http://127.0.0.1:{store_cable.port}",
+        "s3_timeout": 1,
+    }
+    async with serving(Settings(_env_file=None, **(settings.model_dump() | changes))) as api:
+        assert (await api.get("/readyz")).status_code == 503
+        await database_cable.mend()
+        await store_cable.mend()
+        assert (await api.get("/readyz")).status_code == 200

@@ -1,0 +1,57 @@
+"""A cable between the service and what it talks to, which a test can pull out and put back."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+
+Dial = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
+
+
+class Cable:
+    """A loopback TCP forwarder to whatever `dial` connects to. Use as an async context manager."""
+
+    def __init__(self, dial: Dial) -> None:
+        self._dial = dial
+        self._server: asyncio.Server | None = None
+        self._ends: set[asyncio.StreamWriter] = set()
+        self.port = 0
+
+    async def __aenter__(self) -> "Cable":
+        await self.mend()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.cut()
+
+    async def cut(self) -> None:
+        """Break every connection; new ones are refused."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for end in list(self._ends):
+            end.transport.abort()
+        while self._ends:
+            await asyncio.sleep(0)
+
+    async def mend(self) -> None:
+        """Listen again on the same port."""
+        self._server = await asyncio.start_server(self._carry, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._ends.add(writer)
+        try:
+            far_reader, far_writer = await self._dial()
+            self._ends.add(far_writer)
+            await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
+            self._ends.discard(far_writer)
+        finally:
+            self._ends.discard(writer)
+
+
+async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while data := await source.read(65536):
+            sink.write(data)
+            await sink.drain()
+    sink.transport.abort()
