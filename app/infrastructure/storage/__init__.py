@@ -1,0 +1,1 @@
+"""The object store: any S3, spoken to through boto3, signed for by hand."""

@@ -1,0 +1,99 @@
+"""The bucket of the local store, and the same documents for any other bucket."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import structlog
+from botocore.exceptions import ClientError
+
+from app.infrastructure.storage.client import calling_client, open_session
+from app.infrastructure.storage.failures import FAILURES, code_of, unavailable
+from app.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import (
+        BucketLifecycleConfigurationTypeDef,
+        CORSConfigurationTypeDef,
+    )
+
+log = structlog.get_logger(__name__)
+
+ABORT_AFTER_DAYS = 8
+"""A multipart upload lives 7 days after its last sign of life, and its last part a while longer."""
+
+_OURS = ("BucketAlreadyOwnedByYou", "BucketAlreadyExists")
+
+
+def cors_configuration(origins: Sequence[str]) -> "CORSConfigurationTypeDef":
+    """What browsers of these origins need to upload and download by URL.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/ManageCorsUsing.html
+    """
+    return {
+        "CORSRules": [
+            {
+                "AllowedOrigins": list(origins),
+                "AllowedMethods": ["PUT", "POST", "GET", "HEAD"],
+                "AllowedHeaders": ["*"],
+                "ExposeHeaders": ["ETag", "Location", "x-amz-version-id", "x-amz-request-id"],
+                "MaxAgeSeconds": 3600,
+            }
+        ]
+    }
+
+
+def lifecycle_configuration() -> "BucketLifecycleConfigurationTypeDef":
+    """Parts of uploads that nobody finishes are removed; they cost as objects do, but never show.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpu-abort-incomplete-mpu-lifecycle-config.html
+    """
+    return {
+        "Rules": [
+            {
+                "ID": "abort-unfinished-multipart-uploads",
+                "Status": "Enabled",
+                "Filter": {"Prefix": ""},
+                "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": ABORT_AFTER_DAYS},
+            }
+        ]
+    }
+
+
+def set_up_bucket(settings: Settings) -> None:
+    """Create the bucket of the settings with its CORS and lifecycle rules; again: no change.
+
+    For the local store of development: without CORS_ORIGINS every origin may upload there. Raises
+    `StorageUnavailable` when the store does not answer.
+    """
+    client = calling_client(open_session(settings), settings)
+    try:
+        _create(client, settings)
+        client.put_bucket_cors(
+            Bucket=settings.s3_bucket,
+            CORSConfiguration=cors_configuration(settings.cors_origins or ("*",)),
+        )
+        _put_lifecycle(client, settings.s3_bucket)
+    except FAILURES as error:
+        raise unavailable(error) from error
+    finally:
+        client.close()
+
+
+def _create(client: "S3Client", settings: Settings) -> None:
+    try:
+        client.create_bucket(Bucket=settings.s3_bucket)
+    except ClientError as error:
+        if code_of(error) not in _OURS:
+            raise
+
+
+def _put_lifecycle(client: "S3Client", bucket: str) -> None:
+    try:
+        client.put_bucket_lifecycle_configuration(
+            Bucket=bucket, LifecycleConfiguration=lifecycle_configuration()
+        )
+    except ClientError as error:
+        log.warning(
+            "the store takes no rule to abort multipart uploads", bucket=bucket, code=code_of(error)
+        )

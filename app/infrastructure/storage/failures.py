@@ -1,0 +1,68 @@
+"""What went wrong with the store, in words for the person who can mend it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    CredentialRetrievalError,
+    NoCredentialsError,
+    ReadTimeoutError,
+)
+from botocore.parsers import ResponseParserError
+
+from app.exceptions.errors import StorageUnavailable
+
+RETRY_AFTER = 5
+"""Seconds; an outage of a store rarely passes sooner."""
+
+FAILURES = (BotoCoreError, ClientError, ResponseParserError, OSError, RuntimeError)
+"""All that a call can end in. botocore raises RuntimeError for renewed credentials that have
+already expired, and so does the pool after `close`."""
+
+TIMEOUTS = (TimeoutError, ConnectTimeoutError, ReadTimeoutError)
+
+_BY_STATUS: Mapping[int, str] = {
+    301: "The bucket is in another region: check S3_REGION and S3_ENDPOINT_URL.",
+    307: "The bucket is in another region: check S3_REGION and S3_ENDPOINT_URL.",
+    400: "The object store rejects the request: check S3_REGION, the credentials and the clock.",
+    403: "The object store denies access: check the credentials, their permissions on the bucket "
+    "and the clock.",
+    404: "There is no such bucket: check S3_BUCKET and S3_ENDPOINT_URL.",
+    429: "The object store asks to slow down.",
+    503: "The object store asks to slow down.",
+}
+
+
+def unavailable(error: Exception) -> StorageUnavailable:
+    """The port's error for one of `FAILURES`.
+
+    The detail never quotes the error: botocore's messages can hold URLs.
+    """
+    return StorageUnavailable(_detail(error), retry_after=RETRY_AFTER)
+
+
+def status_of(error: ClientError) -> int:
+    """The HTTP status of the store's answer."""
+    metadata: Mapping[str, Any] = error.response.get("ResponseMetadata", {})
+    return int(metadata.get("HTTPStatusCode", 0))
+
+
+def code_of(error: ClientError) -> str:
+    """S3's error code, such as `NoSuchVersion`; the status in digits for an answer to a HEAD."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def _detail(error: Exception) -> str:
+    if isinstance(error, ClientError):
+        status = status_of(error)
+        return _BY_STATUS.get(status, f"The object store answered with an error ({status}).")
+    if isinstance(error, TIMEOUTS):
+        return "The object store did not answer in time (S3_TIMEOUT)."
+    if isinstance(error, NoCredentialsError | CredentialRetrievalError | RuntimeError):
+        return "The credentials for the object store could not be had: check the service's role."
+    if isinstance(error, ResponseParserError):
+        return "What answers is not an S3: check S3_ENDPOINT_URL."
+    return "The object store cannot be reached: check S3_ENDPOINT_URL and the network."

@@ -1,0 +1,44 @@
+"""What signing is, whoever does it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+NOTHING: Mapping[str, str] = {}
+
+
+class PostForm(NamedTuple):
+    """Where to send a form and its fields in order, the file after them."""
+
+    url: str
+    fields: dict[str, str]
+
+
+class Signer(Protocol):
+    """Signs requests on one bucket with one generation of credentials, without any call.
+
+    `now` is UTC in whole seconds; `expires_in` is in seconds. Two signers given the same
+    arguments at the same time agree byte for byte.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    def presign(
+        self,
+        method: str,
+        key: str,
+        *,
+        query: Mapping[str, str] = NOTHING,
+        headers: Mapping[str, str] = NOTHING,
+        expires_in: int,
+        now: datetime,
+    ) -> str:
+        """A URL for `method` on `key`; whoever uses it must send `headers` (lower-case names)."""
+        ...
+
+    def presign_post(
+        self, key: str, *, fields: Mapping[str, str], size: int, expires_in: int, now: datetime
+    ) -> PostForm:
+        """A form that stores exactly `size` bytes under `key` with exactly these `fields`."""
+        ...
