@@ -28,10 +28,9 @@ class Cable:
         if self._server is not None:
             self._server.close()
             self._server = None
-        for end in list(self._ends):
+        for end in self._ends:
             end.transport.abort()
-        while self._ends:
-            await asyncio.sleep(0)
+        self._ends.clear()
 
     async def mend(self) -> None:
         """Listen again on the same port."""
