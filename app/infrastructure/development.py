@@ -5,6 +5,21 @@ import secrets
 import tempfile
 from pathlib import Path
 
+from pydantic import SecretStr
+
+from app.settings import Settings
+
+
+def with_jwt_secret(settings: Settings) -> Settings:
+    """The settings, with a generated JWT_SECRET if no key to verify tokens is configured.
+
+    Settings for production always have one: they do not validate otherwise.
+    """
+    if settings.jwt_secret or settings.jwt_public_key or settings.jwt_jwks_url:
+        return settings
+    secret = secret_file(settings.data_dir, "jwt_secret")
+    return settings.model_copy(update={"jwt_secret": SecretStr(secret)})
+
 
 def secret_file(data_dir: Path, name: str) -> str:
     """The secret kept in `data_dir/name`: 64 URL-safe characters, generated on first use."""
@@ -18,7 +33,7 @@ def keep(path: Path, content: str) -> str:
     whole or not at all, because link(2) never replaces an existing name.
     """
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _create(path, content)
     return path.read_text(encoding="utf-8")
 

@@ -1,0 +1,27 @@
+"""The command line: `python -m app COMMAND`, one file for each command."""
+
+import sys
+
+import typer
+
+from app.cli.errors import EXPECTED
+from app.cli.migrate import migrate
+from app.cli.openapi import openapi
+from app.cli.serve import serve
+from app.cli.token import token
+
+# Rich tracebacks print local variables, and with them secrets.
+app = typer.Typer(
+    name="slipway", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+)
+for command in (serve, token, migrate, openapi):
+    app.command()(command)
+
+
+def main() -> None:
+    """Run a command; an expected error becomes one line on standard error and exit code 1."""
+    try:
+        app(prog_name="python -m app")
+    except EXPECTED as error:
+        print(f"slipway: {error}", file=sys.stderr)
+        sys.exit(1)

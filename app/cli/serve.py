@@ -1,0 +1,80 @@
+"""`python -m app serve`: the whole service from one command."""
+
+import os
+import signal
+import sys
+import threading
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from app.cli.banner import announce
+from app.cli.configuration import load_settings
+from app.cli.listener import listen, port_of, url_of
+from app.cli.migrate import upgrade_database
+from app.infrastructure.development import with_jwt_secret
+from app.infrastructure.embedded.die_with_parent import die_with_parent
+from app.infrastructure.embedded.stack import running_engines
+from app.settings import Settings, StorageType
+
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def serve(
+    end_with_parent: Annotated[
+        bool, typer.Option("--end-with-parent", hidden=True, help="For make: die when it dies.")
+    ] = False,
+) -> None:
+    """Start the engines that the settings leave open, migrate, and serve until Ctrl-C."""
+    if end_with_parent:
+        die_with_parent(os.getppid(), signal.SIGKILL)
+    _exit_on_stop_signals()
+    configured = load_settings()
+    _configure_logging(configured)
+    with listen(configured.host, configured.port) as listener:
+        wanted = configured.model_copy(update={"port": port_of(listener)})
+        with running_engines(with_jwt_secret(wanted)) as settings:
+            _prepare(settings)
+            if not settings.is_production:
+                _announce_later(settings, url_of(listener))
+            # Imported here: FastAPI takes its time, and the engines start meanwhile.
+            from app.cli.server import run_server
+
+            run_server(settings, configured, listener)
+
+
+def _exit_on_stop_signals() -> None:
+    """Leave with exit code 0, by way of the context managers that stop the engines.
+
+    uvicorn handles the first two itself while it runs, and raises them again when it is done.
+    """
+    for number in _STOP_SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # which nohup(1) asks for
+            signal.signal(number, _exit)
+
+
+def _exit(number: int, frame: FrameType | None) -> None:
+    for other in _STOP_SIGNALS:
+        signal.signal(other, signal.SIG_IGN)  # A second Ctrl-C must not leave an engine behind.
+    sys.exit(0)
+
+
+def _configure_logging(settings: Settings) -> None:
+    from app.infrastructure.logging import configure_logging
+
+    configure_logging(settings)
+
+
+def _prepare(settings: Settings) -> None:
+    """Migrate, and set up the bucket: in production both are steps of their own."""
+    if not settings.is_production:
+        upgrade_database(settings)
+    if settings.storage_type is StorageType.LOCAL:
+        from app.infrastructure.storage.bucket import set_up_bucket
+
+        set_up_bucket(settings)
+
+
+def _announce_later(settings: Settings, url: str) -> None:
+    threading.Thread(target=announce, args=(settings, url), daemon=True).start()

@@ -1,0 +1,50 @@
+"""`python -m app token`: a token to try the service with."""
+
+import time
+from typing import Annotated
+
+import typer
+from jose import jwt
+
+from app.cli.configuration import load_settings
+from app.cli.errors import CommandError
+from app.infrastructure.development import with_jwt_secret
+from app.settings import Settings
+
+
+def token(
+    sub: Annotated[str, typer.Option(help="Whose files: the subject of the token.")],
+    scope: Annotated[str, typer.Option(help='Space-separated, for example "files:read".')] = "",
+    expires_in: Annotated[int, typer.Option(min=1, help="Seconds until it ends.")] = 3600,
+) -> None:
+    """Print one token signed with JWT_SECRET (in development generated) and nothing else."""
+    print(issue_token(with_jwt_secret(load_settings()), sub, scope=scope, expires_in=expires_in))
+
+
+def issue_token(settings: Settings, sub: str, *, scope: str = "", expires_in: int) -> str:
+    """A JWT (RFC 7519) that this service accepts for `expires_in` seconds.
+
+    Without `scope` it holds what a token without that claim holds. Raises CommandError when the
+    service verifies with public keys alone: then only their owner can sign.
+    """
+    if settings.jwt_secret is None:
+        raise CommandError(
+            "only public keys are configured: get a token from whoever holds the private key, "
+            "or set JWT_SECRET"
+        )
+    now = int(time.time())
+    claims = {
+        "sub": sub,
+        "iat": now,
+        "exp": now + expires_in,
+        "scope": scope,
+        "iss": settings.jwt_issuer,
+        "aud": settings.jwt_audience,
+    }
+    present = {name: value for name, value in claims.items() if value}
+    return jwt.encode(present, settings.jwt_secret.get_secret_value(), _algorithm(settings))
+
+
+def _algorithm(settings: Settings) -> str:
+    """The first of the allowed algorithms that signs with a secret (RFC 7518 section 3.2)."""
+    return next((name for name in settings.jwt_algorithms if name.startswith("HS")), "HS256")
