@@ -16,6 +16,7 @@
     ├── RateLimited            rate_limited           too many calls; carries when to try again
     ├── StorageUnavailable     storage_unavailable    the object store did not answer
     ├── DatabaseUnavailable    database_unavailable   PostgreSQL did not answer
+    ├── IdentityProviderUnavailable  identity_provider_unavailable  the JWKS did not answer
     └── NotReady               not_ready              a part of the service does not work; names it
 
 The class knows nothing of HTTP: `routers/problems.py` maps each to a status.
@@ -141,6 +142,13 @@ class StorageUnavailable(RetryableError):
 class DatabaseUnavailable(RetryableError):
     code = "database_unavailable"
     title = "The database does not answer"
+
+
+class IdentityProviderUnavailable(RetryableError):
+    """A token whose signing key is not known here, while the key set cannot be fetched."""
+
+    code = "identity_provider_unavailable"
+    title = "The identity provider does not answer"
 
 
 class NotReady(RetryableError):

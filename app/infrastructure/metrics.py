@@ -1,0 +1,132 @@
+"""Prometheus metrics, all named `slipway_…`; labels hold only values known in advance.
+
+With PROMETHEUS_MULTIPROC_DIR (an empty directory, set before Python starts) the workers of one
+service count together: https://prometheus.github.io/client_python/multiprocess/
+"""
+
+import os
+from collections.abc import Callable
+from functools import partial
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+    multiprocess,
+)
+
+UNMATCHED = "unmatched"
+"""The route label of paths that no route has: a client must not be able to invent label values."""
+
+PoolStatus = Callable[[], tuple[int, int, int]]
+"""Returns the pool's size, its connections checked out, and those beyond the size."""
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class Metrics:
+    """All metrics of one application, in a registry of its own."""
+
+    def __init__(self) -> None:
+        registry = self._registry = CollectorRegistry()
+        counter = partial(Counter, namespace="slipway", registry=registry)
+        histogram = partial(Histogram, namespace="slipway", registry=registry)
+        gauge = partial(Gauge, namespace="slipway", registry=registry)
+        self._requests = counter("http_requests", "Requests", ["method", "route", "status"])
+        self._request_seconds = histogram(
+            "http_request_seconds", "Time to answer", ["method", "route"]
+        )
+        self._urls_issued = counter("urls_issued", "Signed upload URLs", ["method", "policy"])
+        self._transitions = counter("transitions", "Moves between states", ["from", "to"])
+        self._verifications = counter("verifications", "Objects compared", ["verdict"])
+        self._store_calls = counter("store_calls", "Calls to the store", ["operation", "outcome"])
+        self._store_seconds = histogram(
+            "store_call_seconds", "Time of calls to the store", ["operation"]
+        )
+        self._rate_limited = counter("rate_limited", "Requests refused with 429")
+        self._limit_errors = counter(
+            "rate_limit_store_errors", "Failures of the rate limit store; its requests passed"
+        )
+        self._signer = gauge(
+            "signer_info", "1 for the signer in use", ["signer"], multiprocess_mode="livemax"
+        )
+        self._pool = gauge(
+            "database_pool_connections", "By state", ["state"], multiprocess_mode="livesum"
+        )
+        if not _is_multiprocess():  # it cannot speak for other processes
+            ProcessCollector(namespace="slipway", registry=registry)
+        self._by_request: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._signers: set[str] = set()
+        self._pool_status: PoolStatus | None = None
+
+    def request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """An answered request; `route` is a template such as `/files/{id}`, or `UNMATCHED`."""
+        key = (method if method in _METHODS else "other", route, status)
+        children = self._by_request.get(key)
+        if children is None:
+            children = self._by_request[key] = self._request_children(*key)
+        children[0].inc()
+        children[1].observe(seconds)
+
+    def url_issued(self, method: str, policy: str) -> None:
+        self._urls_issued.labels(method, policy).inc()
+
+    def transition(self, from_status: str, to_status: str) -> None:
+        self._transitions.labels(from_status, to_status).inc()
+
+    def verification(self, verdict: str) -> None:
+        self._verifications.labels(verdict).inc()
+
+    def store_call(self, operation: str, outcome: str, seconds: float) -> None:
+        self._store_calls.labels(operation, outcome).inc()
+        self._store_seconds.labels(operation).observe(seconds)
+
+    def rate_limited(self) -> None:
+        self._rate_limited.inc()
+
+    def rate_limit_store_error(self) -> None:
+        self._limit_errors.inc()
+
+    def signer(self, name: str) -> None:
+        """`name` signs from now on."""
+        self._signers.add(name)
+        for known in self._signers:
+            self._signer.labels(known).set(known == name)
+
+    def watch_pool(self, status: PoolStatus) -> None:
+        """Report the database pool, asked anew whenever the metrics are."""
+        self._pool_status = status
+
+    def expose(self) -> tuple[bytes, str]:
+        """The text exposition and its content type."""
+        self._update_pool()
+        return generate_latest(_all_processes() or self._registry), CONTENT_TYPE_LATEST
+
+    def _request_children(self, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+        return (
+            self._requests.labels(method, route, status),
+            self._request_seconds.labels(method, route),
+        )
+
+    def _update_pool(self) -> None:
+        if self._pool_status is not None:
+            states = ("size", "checked_out", "overflow")
+            for state, value in zip(states, self._pool_status(), strict=True):
+                self._pool.labels(state).set(value)
+
+
+def _is_multiprocess() -> bool:
+    return "PROMETHEUS_MULTIPROC_DIR" in os.environ
+
+
+def _all_processes() -> CollectorRegistry | None:
+    """What every worker has written so far, or None when there is only this process."""
+    if not _is_multiprocess():
+        return None
+    registry = CollectorRegistry()
+    multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return registry
