@@ -1,14 +1,17 @@
 """Object stores to test against: a bucket of its own on the embedded S3 for the session."""
 
 import uuid
-from collections.abc import AsyncIterator, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
 
 import boto3
+import httpx
 import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 
+from app.domain.ports import SignedRequest
 from app.infrastructure.embedded.seaweedfs import S3Server
 from app.infrastructure.storage.bucket import set_up_bucket
 from app.infrastructure.storage.client import client_config
@@ -17,6 +20,35 @@ from app.settings import Settings, StorageType
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+
+@asynccontextmanager
+async def open_store(settings: Settings, **options: Any) -> AsyncIterator[S3ObjectStore]:
+    """The adapter with these settings; `clock`, `on_call` and `on_signer` as `open_s3_store`."""
+    deaf = {"on_call": lambda *_: None, "on_signer": lambda _: None}
+    store = await open_s3_store(settings, **(deaf | options))
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+async def send_signed(
+    signed: SignedRequest,
+    body: bytes = b"",
+    *,
+    headers: Mapping[str, str] | None = None,
+    fields: Mapping[str, str] | None = None,
+) -> httpx.Response:
+    """What a client does with a signed request, honestly unless told other headers or fields."""
+    async with httpx.AsyncClient(trust_env=False, verify=False) as http:
+        if signed.method == "POST":
+            form = dict(signed.fields if fields is None else fields)
+            file = {"file": ("blob", body, "application/x-of-the-part")}
+            return await http.post(signed.url, data=form, files=file)
+        sent = dict(signed.headers if headers is None else headers)
+        content = body if signed.method == "PUT" else None
+        return await http.request(signed.method, signed.url, content=content, headers=sent)
 
 
 @pytest.fixture(scope="session")
@@ -55,9 +87,8 @@ def key_prefix() -> str:
     return f"{uuid.uuid4().hex}/"
 
 
-@pytest_asyncio.fixture(loop_scope="session")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def object_store(store_settings: Settings) -> AsyncIterator[S3ObjectStore]:
-    """The adapter on the embedded S3, opened and closed around one test."""
-    store = await open_s3_store(store_settings, on_call=lambda *_: None, on_signer=lambda _: None)
-    yield store
-    await store.close()
+    """The adapter on the embedded S3, opened once; whatever a test stores has its own prefix."""
+    async with open_store(store_settings) as store:
+        yield store
