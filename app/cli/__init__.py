@@ -4,6 +4,7 @@ import sys
 
 import typer
 
+from app.cli.bucket import bucket
 from app.cli.errors import EXPECTED
 from app.cli.migrate import migrate
 from app.cli.openapi import openapi
@@ -14,7 +15,7 @@ from app.cli.token import token
 app = typer.Typer(
     name="slipway", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
-for command in (serve, token, migrate, openapi):
+for command in (serve, token, migrate, bucket, openapi):
     app.command()(command)
 
 
