@@ -51,8 +51,9 @@ R2 = Capabilities(
     virtual_hosts=False,
 )
 
-# Measured with weed 4.48, and kept so by tests/integration/test_refusals.py: it refuses everything
-# AWS refuses there but a form field that no condition names (`acl` passes, it has no effect).
+# Measured with weed 4.48, and kept so by tests/integration/test_refusals.py: it refuses all that
+# AWS refuses, save form fields that no condition names (`acl`, `success_action_redirect` pass; they
+# change nothing but the answer that the uploader gets).
 # No limit on an object's size is documented; 5 TiB was S3's own for fifteen years.
 SEAWEEDFS = Capabilities(
     name="seaweedfs",

@@ -11,14 +11,13 @@ from botocore.exceptions import (
     NoCredentialsError,
     ReadTimeoutError,
 )
-from botocore.parsers import ResponseParserError
 
 from app.exceptions.errors import StorageUnavailable
 
 RETRY_AFTER = 5
 """Seconds; an outage of a store rarely passes sooner."""
 
-FAILURES = (BotoCoreError, ClientError, ResponseParserError, OSError, RuntimeError)
+FAILURES = (BotoCoreError, ClientError, OSError, RuntimeError)
 """All that a call can end in. botocore raises RuntimeError for renewed credentials that have
 already expired, and so does the pool after `close`."""
 
@@ -63,6 +62,4 @@ def _detail(error: Exception) -> str:
         return "The object store did not answer in time (S3_TIMEOUT)."
     if isinstance(error, NoCredentialsError | CredentialRetrievalError | RuntimeError):
         return "The credentials for the object store could not be had: check the service's role."
-    if isinstance(error, ResponseParserError):
-        return "What answers is not an S3: check S3_ENDPOINT_URL."
     return "The object store cannot be reached: check S3_ENDPOINT_URL and the network."
