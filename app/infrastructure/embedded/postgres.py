@@ -6,13 +6,13 @@ trusts a reused pid, and as root it opens every directory up to `/` for reading.
 
 import importlib.util
 import os
+import re
 import shutil
 import signal
 import subprocess
 import tempfile
 from hashlib import sha256
 from pathlib import Path
-from urllib.parse import quote
 
 import psutil
 
@@ -44,6 +44,7 @@ MAX_SOCKET_PATH = 107
 """Bytes of `sockaddr_un.sun_path` without its terminator (unix(7))."""
 
 _SOCKET = ".s.PGSQL.5432"
+_PLAIN = re.compile(r"[A-Za-z0-9_./-]+")
 _FAST_SHUTDOWN = signal.SIGINT
 
 _INITDB_OPTIONS = (
@@ -148,7 +149,7 @@ class EmbeddedPostgres:
     def _options(self) -> list[str]:
         options = {
             "listen_addresses": "",
-            "unix_socket_directories": f'"{self._sockets}"',
+            "unix_socket_directories": str(self._sockets),
             "unix_socket_permissions": "0700",
             "max_connections": "200",
         }
@@ -177,7 +178,7 @@ class EmbeddedPostgres:
             raise EngineError(f"the database {DATABASE} could not be made: {result.stderr.strip()}")
 
     def _url(self) -> str:
-        return f"postgresql://{SUPERUSER}@/{DATABASE}?host={quote(str(self._sockets))}"
+        return f"postgresql://{SUPERUSER}@/{DATABASE}?host={self._sockets}"
 
 
 def _binaries() -> Path:
@@ -191,9 +192,12 @@ def _binaries() -> Path:
 
 
 def _socket_directory(directory: Path) -> Path:
-    """`directory/socket`, or a private one in the temporary directory where that is too long."""
+    """`directory/socket`, or a private one in the temporary directory if that cannot be one.
+
+    It can be too long for the kernel, and libpq and asyncpg take a comma for a list of hosts.
+    """
     sockets = directory / "socket"
-    if len(os.fsencode(sockets / _SOCKET)) <= MAX_SOCKET_PATH:
+    if len(os.fsencode(sockets / _SOCKET)) <= MAX_SOCKET_PATH and _PLAIN.fullmatch(str(sockets)):
         return sockets
     return Path(tempfile.gettempdir(), f"slipway-{sha256(os.fsencode(directory)).hexdigest()[:16]}")
 

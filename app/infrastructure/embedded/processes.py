@@ -102,12 +102,13 @@ def wait_until(
 ) -> None:
     """Poll `ready` until it holds; EngineError when the process ends or `timeout` seconds pass."""
     deadline = time.monotonic() + timeout
-    while not ready():
-        if process.poll() is not None:
-            raise EngineError(f"{name} stopped while starting: {complaint(log)} (see {log})")
+    while process.poll() is None:
+        if ready():
+            return
         if time.monotonic() > deadline:
             raise EngineError(f"{name} was not ready within {timeout:.0f} s (see {log})")
         time.sleep(_POLL_INTERVAL)
+    raise EngineError(f"{name} stopped while starting: {complaint(log)} (see {log})")
 
 
 def rotate(log: Path) -> None:

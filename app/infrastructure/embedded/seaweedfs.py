@@ -170,7 +170,7 @@ def answers(server: S3Server) -> bool:
     request = AWSRequest("GET", f"{server.endpoint_url}/")
     credentials = Credentials(server.access_key, server.secret_key)
     S3SigV4Auth(credentials, "s3", server.region).add_auth(request)
-    connection = http.client.HTTPConnection(server.endpoint_url.removeprefix("http://"), timeout=5)
+    connection = http.client.HTTPConnection(server.endpoint_url.removeprefix("http://"), timeout=1)
     try:
         connection.request("GET", "/", headers=dict(request.headers.items()))
         return connection.getresponse().status == http.HTTPStatus.OK
