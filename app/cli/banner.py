@@ -4,6 +4,7 @@ import http.client
 import time
 from shlex import quote
 
+from app.cli.errors import CommandError
 from app.cli.token import issue_token
 from app.settings import Settings
 
@@ -33,23 +34,23 @@ def announce(settings: Settings, url: str) -> None:
     """Wait until the service answers, then print how to reach and to try it."""
     while not _answers(url):
         time.sleep(_POLL_INTERVAL)
-    token = issue_token(settings, SUBJECT, expires_in=TOKEN_LIFETIME)
-    print(_text(url, token), flush=True)
+    print(banner(settings, url), flush=True)
 
 
-def _text(url: str, token: str) -> str:
-    return f"""
-Slipway serves on {url}
-
-  Manual   {url}/docs
-  Token    {token}
-
-Upload README.md, or another file after F=path, with this line:
-
-{upload_line(url, token)}
-
-Ctrl-C stops everything.
-"""
+def banner(settings: Settings, url: str) -> str:
+    """The address, and if this service can sign one a token and a line that uploads with it."""
+    lines = [f"Slipway serves on {url}", f"Manual: {url}/docs"]
+    try:
+        token = issue_token(settings, SUBJECT, expires_in=TOKEN_LIFETIME)
+    except CommandError as error:
+        lines.append(f"Token: {error}")
+    else:
+        lines += [
+            f"Token: {token}",
+            "Upload README.md, or another file after F=path, with this line:",
+            upload_line(url, token),
+        ]
+    return "\n\n".join(["", *lines, "Ctrl-C stops everything.", ""])
 
 
 def upload_line(url: str, token: str) -> str:

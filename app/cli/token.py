@@ -25,13 +25,9 @@ def issue_token(settings: Settings, sub: str, *, scope: str = "", expires_in: in
     """A JWT (RFC 7519) that this service accepts for `expires_in` seconds.
 
     Without `scope` it holds what a token without that claim holds. Raises CommandError when the
-    service verifies with public keys alone: then only their owner can sign.
+    service takes no token signed with a secret: then only the owner of the private key can sign.
     """
-    if settings.jwt_secret is None:
-        raise CommandError(
-            "only public keys are configured: get a token from whoever holds the private key, "
-            "or set JWT_SECRET"
-        )
+    secret, algorithm = _key(settings)
     now = int(time.time())
     claims = {
         "sub": sub,
@@ -41,10 +37,16 @@ def issue_token(settings: Settings, sub: str, *, scope: str = "", expires_in: in
         "iss": settings.jwt_issuer,
         "aud": settings.jwt_audience,
     }
-    present = {name: value for name, value in claims.items() if value}
-    return jwt.encode(present, settings.jwt_secret.get_secret_value(), _algorithm(settings))
+    return jwt.encode({name: value for name, value in claims.items() if value}, secret, algorithm)
 
 
-def _algorithm(settings: Settings) -> str:
-    """The first of the allowed algorithms that signs with a secret (RFC 7518 section 3.2)."""
-    return next((name for name in settings.jwt_algorithms if name.startswith("HS")), "HS256")
+def _key(settings: Settings) -> tuple[str, str]:
+    """The secret and the first accepted algorithm that uses one (RFC 7518 section 3.2)."""
+    accepted = settings.jwt_algorithms or ("HS256",)
+    algorithm = next((name for name in accepted if name.startswith("HS")), None)
+    if settings.jwt_secret is None or algorithm is None:
+        raise CommandError(
+            "only tokens signed with a private key are accepted: get one from whoever holds it, "
+            "or set JWT_SECRET"
+        )
+    return settings.jwt_secret.get_secret_value(), algorithm
