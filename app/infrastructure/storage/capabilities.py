@@ -52,8 +52,8 @@ R2 = Capabilities(
 )
 
 # Measured with weed 4.48, and kept so by tests/integration/test_refusals.py: it refuses all that
-# AWS refuses, save form fields that no condition names (`acl`, `success_action_redirect` pass; they
-# change nothing but the answer that the uploader gets).
+# AWS refuses, save form fields that no condition names unless they begin with `x-amz-`. Of those,
+# `acl` has no effect, and `success_action_redirect` only sends the uploader's own client elsewhere.
 # No limit on an object's size is documented; 5 TiB was S3's own for fifteen years.
 SEAWEEDFS = Capabilities(
     name="seaweedfs",
