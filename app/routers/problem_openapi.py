@@ -1,0 +1,96 @@
+"""Problems in the OpenAPI document: each status with a worked example for each of its codes."""
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI
+
+from app.exceptions import errors
+from app.exceptions.errors import FieldError, RetryableError, SlipwayError
+from app.routers.problem_document import (
+    STATUS,
+    InternalError,
+    MethodNotAllowed,
+    problem_of,
+)
+from app.schemas.response.problem import MEDIA_TYPE, Problem
+
+_REF = "#/components/schemas/{model}"
+_REQUEST_ID = "0b6f0a6f3c0f4a1e9d1f0d3a2c4b5e6f"
+
+EXAMPLES: tuple[SlipwayError, ...] = (
+    errors.InvalidRequest(
+        "file_size must be greater than or equal to 0.",
+        [FieldError("file_size", "must be greater than or equal to 0")],
+    ),
+    errors.Unauthorized("The token has expired."),
+    errors.Forbidden("This needs the scope files:write; ask for a token that holds it."),
+    errors.NotFound("There is no such file, or it is not yours."),
+    MethodNotAllowed("This path takes GET."),
+    errors.IllegalTransition(
+        "A file that is failed cannot become uploaded.", **{"from": "failed", "to": "uploaded"}
+    ),
+    errors.ObjectMissing("The store has no object under this file's key: upload the bytes first."),
+    errors.VerificationFailed(
+        "The stored object is not the declared one: size is 5 bytes, declared 12345. "
+        "It was removed; start again with a new upload.",
+        reasons=["size is 5 bytes, declared 12345"],
+    ),
+    errors.IdempotencyConflict(
+        "This Idempotency-Key was used with another body; use a new key for a new request."
+    ),
+    errors.UploadExpired("This upload has ended; start again with a new Idempotency-Key."),
+    errors.FileTooLarge("The policy 'avatar' allows files of up to 65536 bytes.", max_size=65536),
+    errors.RequestTooLarge("The body of a request may have up to 4194304 bytes."),
+    errors.TypeNotAllowed("The policy 'avatar' allows image/*, not text/plain."),
+    errors.RateLimited("Too many requests; try again in 12 s.", retry_after=12),
+    InternalError("The request failed; quote the request id when you report it."),
+    errors.StorageUnavailable("The object store does not answer; try again."),
+    errors.DatabaseUnavailable("The database does not answer; try again."),
+    errors.IdentityProviderUnavailable("The identity provider does not answer; try again."),
+    errors.NotReady("Not ready: database.", checks={"database": "no answer", "storage": "ok"}),
+)
+_EXAMPLE_OF = {type(example): example for example in EXAMPLES}
+
+
+def problem_responses(*classes: type[SlipwayError]) -> dict[int | str, dict[str, Any]]:
+    """What FastAPI's `responses=` needs to document that a route can answer with these errors."""
+    responses: dict[int | str, dict[str, Any]] = {}
+    for error in classes:
+        status = STATUS[error]
+        response = responses.setdefault(status, _response(status))
+        response["content"][MEDIA_TYPE]["examples"][error.code] = {
+            "summary": error.title,
+            "value": problem_of(_EXAMPLE_OF[error], _REQUEST_ID),
+        }
+        if issubclass(error, RetryableError):
+            response["headers"] = {"Retry-After": _RETRY_AFTER}
+    return responses
+
+
+def add_problem_schema(app: FastAPI) -> None:
+    """Put `Problem` among the components that the responses refer to.
+
+    FastAPI's own `model=` would declare it under application/json, which no error ever is.
+    """
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = generate()
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        schema = Problem.model_json_schema(ref_template=_REF)
+        schemas.update(schema.pop("$defs"), Problem=schema)
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+
+
+_RETRY_AFTER = {"description": "Seconds to wait", "schema": {"type": "integer", "minimum": 1}}
+
+
+def _response(status: int) -> dict[str, Any]:
+    schema = {"$ref": _REF.format(model="Problem")}
+    return {
+        "description": HTTPStatus(status).phrase,
+        "content": {MEDIA_TYPE: {"schema": schema, "examples": {}}},
+    }
