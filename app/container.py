@@ -57,7 +57,11 @@ async def open_container(
     Neither PostgreSQL nor the store needs to answer yet: readiness says when they do.
     """
     async with AsyncExitStack() as stack:
-        database = Database(settings)
+        database = Database(
+            settings.database_url.get_secret_value() if settings.database_url else "",
+            pool_size=settings.database_pool_size,
+            timeout=settings.database_timeout,
+        )
         await database.open()
         stack.push_async_callback(database.close)
         metrics.watch_pool(database.pool_status)

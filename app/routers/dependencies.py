@@ -9,14 +9,24 @@ from app.container import Container
 from app.domain.principal import Principal, Scope
 from app.exceptions.errors import (
     Forbidden,
+    IdentityProviderUnavailable,
     InvalidRequest,
     RateLimited,
     RequestTooLarge,
     Unauthorized,
 )
 from app.routers.middleware import note_owner
+from app.routers.problem_document import InternalError
 
-GUARDED = (InvalidRequest, Unauthorized, Forbidden, RequestTooLarge, RateLimited)
+GUARDED = (
+    InvalidRequest,
+    Unauthorized,
+    Forbidden,
+    RequestTooLarge,
+    RateLimited,
+    InternalError,
+    IdentityProviderUnavailable,
+)
 """What every authenticated route can answer besides its own errors."""
 
 
