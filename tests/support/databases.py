@@ -1,1 +1,73 @@
-"""Fixtures: databases."""
+"""A freshly migrated database for each test module, cloned from a template in some 50 ms."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import pytest
+import pytest_asyncio
+from sqlalchemy.engine import make_url
+
+from app.database.config import Database
+from app.database.engine import dsn
+from app.database.migrate import upgrade
+from app.repository.file_storage_repository import FileStorageRepository
+
+
+async def execute(url: str, statement: str) -> list[Any]:
+    """The rows of one statement on a connection of its own."""
+    connection = await asyncpg.connect(dsn(url))
+    try:
+        return await connection.fetch(statement)
+    finally:
+        await connection.close()
+
+
+@asynccontextmanager
+async def scratch_database(postgres_url: str, template: str = "template0") -> AsyncIterator[str]:
+    """The URL of a new database, dropped afterwards whoever is still connected."""
+    name = f"test_{uuid.uuid4().hex}"
+    await execute(postgres_url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    try:
+        yield make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
+    finally:
+        await execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@asynccontextmanager
+async def opened(url: str, **options: Any) -> AsyncIterator[Database]:
+    database = Database(url, **options)
+    await database.open()
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def template_database(postgres_url: str) -> AsyncIterator[str]:
+    """The name of a migrated, empty database to which nobody is connected."""
+    async with scratch_database(postgres_url) as url:
+        await asyncio.to_thread(upgrade, url)
+        yield str(make_url(url).database)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def database_url(postgres_url: str, template_database: str) -> AsyncIterator[str]:
+    """The URL of the module's own migrated database."""
+    async with scratch_database(postgres_url, template_database) as url:
+        yield url
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def database(database_url: str) -> AsyncIterator[Database]:
+    async with opened(database_url) as database:
+        yield database
+
+
+@pytest.fixture(scope="module")
+def repository(database: Database) -> FileStorageRepository:
+    return FileStorageRepository(database)

@@ -1,0 +1,53 @@
+"""Runs migrations: one process at a time, and never waiting long on a table that is in use."""
+
+import asyncio
+
+from sqlalchemy import Connection, text
+from sqlalchemy.pool import NullPool
+
+from alembic import context
+from app.database.engine import create_engine
+from app.database.models import metadata
+from app.settings import Settings
+
+ADVISORY_LOCK = 0x736C697077617900
+"""Any number that nothing else in the database locks: "slipway" in ASCII, and 0."""
+
+LOCK_TIMEOUT = "5s"
+"""A change of a busy table gives up rather than have every request queue behind it."""
+
+QUEUE_TIMEOUT = "5min"
+"""How long to wait for another process that migrates."""
+
+
+def database_url() -> str:
+    """What the caller of Alembic passed, else the setting."""
+    passed: str | None = context.config.attributes.get("database_url")
+    if passed is not None:
+        return passed
+    setting = Settings.load().database_url
+    if setting is None:
+        raise SystemExit("Set DATABASE_URL, or run `python -m app migrate`.")
+    return setting.get_secret_value()
+
+
+def migrate(connection: Connection) -> None:
+    connection.execute(text(f"SET lock_timeout = '{QUEUE_TIMEOUT}'"))
+    # Of the session, so it outlives the transactions; it goes with the connection.
+    connection.execute(text(f"SELECT pg_advisory_lock({ADVISORY_LOCK})"))
+    connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
+    connection.commit()
+    context.configure(connection, target_metadata=metadata, compare_server_default=True)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+async def main() -> None:
+    engine = create_engine(database_url(), poolclass=NullPool)
+    async with engine.connect() as connection:
+        await connection.run_sync(migrate)
+        await connection.commit()
+    await engine.dispose()
+
+
+asyncio.run(main())

@@ -1,0 +1,1 @@
+"""PostgreSQL: the model of the data, the connections to it, and its migrations."""

@@ -1,0 +1,94 @@
+"""The database as the repositories use it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import TypeVar, cast
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.pool import QueuePool
+
+from app.database.binding import models_on
+from app.database.engine import CONNECT_TIMEOUT, Connection, create_engine, dsn
+from app.database.failures import ConnectionLost, is_lost, is_unavailable, unavailable
+
+T = TypeVar("T")
+
+
+class Database:
+    """A pool of at most `pool_size` connections, each statement bounded by `timeout` seconds.
+
+    Nothing is connected before it is needed, so the server may be down when this opens, and may
+    come and go. Raises ValueError for a URL that is not PostgreSQL's.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 10, timeout: float = 5.0) -> None:
+        self._url = dsn(url)
+        self._pool_size = pool_size
+        self._timeout = timeout
+        self._opened: AsyncEngine | None = None
+
+    async def open(self) -> None:
+        self._opened = create_engine(
+            self._url,
+            timeout=self._timeout,
+            isolation_level="AUTOCOMMIT",
+            pool_size=self._pool_size,
+            max_overflow=0,
+            pool_timeout=min(CONNECT_TIMEOUT, self._timeout),
+            # The fewest connections stay busy, so their prepared statements stay warm.
+            pool_use_lifo=True,
+        )
+
+    async def close(self) -> None:
+        """Give the server CONNECT_TIMEOUT to take its leave."""
+        engine, self._opened = self._opened, None
+        if engine is not None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(engine.dispose(), CONNECT_TIMEOUT)
+
+    async def ping(self) -> None:
+        """Raise `DatabaseUnavailable` unless the server answers."""
+        await self.run(lambda connection: connection.fetchval("SELECT 1"))
+
+    def pool_status(self) -> dict[str, int]:
+        """Connections by state: the `size` allowed, and of these `idle` and `in_use`."""
+        pool = cast(QueuePool, self._engine.pool)
+        return {"size": pool.size(), "idle": pool.checkedin(), "in_use": pool.checkedout()}
+
+    async def run(
+        self, work: Callable[[Connection], Awaitable[T]], *, repeatable: bool = True
+    ) -> T:
+        """What `work` returns, given a connection that commits each statement by itself.
+
+        Queries of ormar's models run on it too. When the connection breaks on the way, `work` is
+        done once more on another, unless it is not `repeatable`. Raises `DatabaseUnavailable`.
+        """
+        with unavailable():
+            try:
+                return await self._attempt(work)
+            except ConnectionLost:
+                if not repeatable:
+                    raise
+                return await self._attempt(work)
+
+    async def _attempt(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        async with self._engine.connect() as connection:
+            pooled = await connection.get_raw_connection()
+            driver = cast(Connection, pooled.driver_connection)
+            try:
+                with models_on(connection):
+                    return await work(driver)
+            except Exception as error:
+                if driver.is_closed() or is_lost(error):
+                    raise ConnectionLost from error
+                if is_unavailable(error):
+                    # Whatever state it is in, nobody else shall wait on it.
+                    driver.terminate()
+                raise
+
+    @property
+    def _engine(self) -> AsyncEngine:
+        if self._opened is None:
+            raise RuntimeError("open() the database first")
+        return self._opened

@@ -1,0 +1,52 @@
+"""Bringing the schema up to date, and knowing whether it is."""
+
+from functools import cache
+from pathlib import Path
+
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+
+from alembic import command
+from app.database.config import Database
+from app.database.failures import unavailable
+from app.exceptions.errors import NotReady
+
+_INI = Path(__file__).parents[2] / "alembic.ini"
+
+
+def upgrade(database_url: str) -> None:
+    """Apply every migration that the database lacks; what another process is applying is awaited.
+
+    Call it where no event loop runs. Raises `DatabaseUnavailable`, and ValueError for a URL that
+    is not PostgreSQL's.
+    """
+    config = Config(_INI)
+    config.attributes["database_url"] = database_url
+    with unavailable():
+        command.upgrade(config, "head")
+
+
+async def check_current(database: Database) -> None:
+    """Raise `NotReady` while migrations of this release are missing, else `DatabaseUnavailable`.
+
+    A revision that this release does not know is a newer one's: those never break it.
+    """
+    if await _revision(database) in _outdated():
+        raise NotReady("The database lacks migrations: run `python -m app migrate`.")
+
+
+async def _revision(database: Database) -> str | None:
+    """The one applied last, None before the first."""
+    exists = "SELECT to_regclass('alembic_version') IS NOT NULL"
+    if not await database.run(lambda connection: connection.fetchval(exists)):
+        return None
+    version = "SELECT version_num FROM alembic_version"
+    revision: str | None = await database.run(lambda connection: connection.fetchval(version))
+    return revision
+
+
+@cache
+def _outdated() -> frozenset[str | None]:
+    scripts = ScriptDirectory.from_config(Config(_INI))
+    known = {script.revision for script in scripts.walk_revisions()}
+    return frozenset({None, *known} - set(scripts.get_heads()))

@@ -1,0 +1,136 @@
+"""The tables. Times are `timestamptz`, sizes bytes; docs/adr/0001 says why each index is there.
+
+A change here needs a migration (`alembic revision --autogenerate`): a test holds them equal.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import ormar
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    MetaData,
+    UniqueConstraint,
+    text,
+)
+
+from app.database.binding import models_database
+from app.database.fields import jsonb_field, utc_field, uuid_field
+from app.domain.checksum import ChecksumAlgorithm
+from app.domain.file import FileStatus, UploadMethod
+
+# Names that migrations can refer to; https://alembic.sqlalchemy.org/en/latest/naming.html
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+_base = ormar.OrmarConfig(metadata=metadata, database=models_database)
+
+
+def _one_of(column: str, values: Iterable[str]) -> CheckConstraint:
+    listed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+def _index(*columns: str, where: str | None = None) -> Any:  # ormar's annotation forgets indexes
+    return Index(None, *columns, postgresql_where=None if where is None else text(where))
+
+
+_LISTED = "deleted_at IS NULL"
+
+
+class FileModel(ormar.Model):
+    """`files`: one row per `FileRecord`, its checksum in two columns."""
+
+    ormar_config = _base.copy(  # type: ignore[pydantic-field]
+        tablename="files",
+        constraints=[
+            _one_of("status", FileStatus),
+            _one_of("method", UploadMethod),
+            _one_of("checksum_algorithm", ChecksumAlgorithm),
+            CheckConstraint(
+                "(checksum_algorithm IS NULL) = (checksum_value IS NULL)", name="checksum"
+            ),
+            CheckConstraint("file_size >= 0", name="file_size"),
+            _index("owner", "id", where=_LISTED),
+            _index("owner", "status", "id", where=_LISTED),
+            _index("owner", "policy", "id", where=_LISTED),
+            _index("ends_at", where="status = 'pending'"),
+        ],
+    )
+
+    id: UUID = uuid_field(primary_key=True)
+    owner: str = ormar.Text()
+    key: str = ormar.Text(unique=True)
+    filename: str = ormar.Text()
+    type: str = ormar.Text()
+    file_size: int = ormar.BigInteger()
+    method: str = ormar.Text()
+    policy: str = ormar.Text()
+    status: str = ormar.Text()
+    created_at: datetime = utc_field()
+    updated_at: datetime = utc_field()
+    expires_at: datetime = utc_field()
+    ends_at: datetime = utc_field()
+    status_reason: str | None = ormar.Text(nullable=True)
+    etag: str | None = ormar.Text(nullable=True)
+    version_id: str | None = ormar.Text(nullable=True)
+    observed_size: int | None = ormar.BigInteger(nullable=True)
+    uploaded_at: datetime | None = utc_field(nullable=True)
+    processing_at: datetime | None = utc_field(nullable=True)
+    completed_at: datetime | None = utc_field(nullable=True)
+    failed_at: datetime | None = utc_field(nullable=True)
+    deleted_at: datetime | None = utc_field(nullable=True)
+    metadata: dict[str, str] = jsonb_field()
+    checksum_algorithm: str | None = ormar.Text(nullable=True)
+    checksum_value: str | None = ormar.Text(nullable=True)
+
+
+class FileEventModel(ormar.Model):
+    """`file_events`: the audit trail, in the order of `id`."""
+
+    ormar_config = _base.copy(  # type: ignore[pydantic-field]
+        tablename="file_events",
+        constraints=[
+            ForeignKeyConstraint(["file_id"], ["files.id"]),
+            _index("file_id", "id"),
+        ],
+    )
+
+    id: int = ormar.BigInteger(primary_key=True, server_default=Identity(always=True))
+    file_id: UUID = uuid_field()
+    at: datetime = utc_field()
+    actor: str = ormar.Text()
+    event: str = ormar.Text()
+    from_status: str | None = ormar.Text(nullable=True)
+    to_status: str | None = ormar.Text(nullable=True)
+    detail: dict[str, Any] = jsonb_field()
+
+
+class IdempotencyKeyModel(ormar.Model):
+    """`idempotency_keys`: the newest use of each owner's keys, and the files it created in order.
+
+    The `id` is ormar's wish, which knows no composite primary key.
+    """
+
+    ormar_config = _base.copy(  # type: ignore[pydantic-field]
+        tablename="idempotency_keys",
+        constraints=[UniqueConstraint("owner", "key", name="uq_idempotency_keys_owner_key")],
+    )
+
+    id: int = ormar.BigInteger(primary_key=True, server_default=Identity(always=True))
+    owner: str = ormar.Text()
+    key: str = ormar.Text()
+    fingerprint: str = ormar.Text()
+    used_at: datetime = utc_field()
+    file_ids: list[str] = jsonb_field()

@@ -1,0 +1,1 @@
+"""Named questions to the database, in the domain's own terms."""

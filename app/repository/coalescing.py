@@ -1,0 +1,98 @@
+"""Concurrent callers' items, handed over in batches."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+Batch = list[tuple[T, "asyncio.Future[None]"]]
+
+
+class Coalescer(Generic[T]):
+    """Gathers what callers submit while earlier batches are on their way.
+
+    `flush` takes up to `max_batch` items and does all of them or none; up to `flights` calls of it
+    run at once. A batch that fails is done again item by item, so that each caller gets its own
+    item's outcome, unless the failure is `common`: the same whoever submitted.
+    """
+
+    def __init__(
+        self,
+        flush: Callable[[Sequence[T]], Awaitable[None]],
+        *,
+        max_batch: int,
+        max_waiting: int,
+        flights: int,
+        common: type[Exception],
+    ) -> None:
+        self._flush = flush
+        self._max_batch = max_batch
+        self._max_waiting = max_waiting
+        self._idle_flights = flights
+        self._common = common
+        self._waiting: deque[tuple[T, asyncio.Future[None]]] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def submit(self, item: T) -> None:
+        """Return once `item` is done; raise what `flush` raised for it.
+
+        Raises asyncio.QueueFull when `max_waiting` items wait already. Cancelling the caller
+        withdraws its item only while no batch has taken it.
+        """
+        if len(self._waiting) >= self._max_waiting:
+            raise asyncio.QueueFull
+        done = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, done))
+        if self._idle_flights:
+            self._idle_flights -= 1
+            self._start()
+        await done
+
+    def _start(self) -> None:
+        # A context of its own: a batch belongs to no single caller's request.
+        task = asyncio.create_task(self._fly(), context=Context())
+        self._tasks.add(task)  # the loop itself refers to its tasks weakly
+        task.add_done_callback(self._tasks.discard)
+
+    async def _fly(self) -> None:
+        try:
+            while batch := self._next_batch():
+                try:
+                    await self._deliver(batch)
+                finally:
+                    for _, done in batch:
+                        done.cancel()  # those left undone when the loop itself ends
+        finally:
+            self._idle_flights += 1
+
+    def _next_batch(self) -> Batch[T]:
+        batch: Batch[T] = []
+        while self._waiting and len(batch) < self._max_batch:
+            item, done = self._waiting.popleft()
+            if not done.cancelled():
+                batch.append((item, done))
+        return batch
+
+    async def _deliver(self, batch: Batch[T]) -> None:
+        try:
+            await self._flush([item for item, _ in batch])
+        except Exception as error:
+            if len(batch) == 1 or isinstance(error, self._common):
+                _settle(batch, error)
+            else:
+                for single in batch:
+                    await self._deliver([single])
+        else:
+            _settle(batch)
+
+
+def _settle(batch: Batch[T], error: Exception | None = None) -> None:
+    for _, done in batch:
+        if done.cancelled():
+            continue
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)

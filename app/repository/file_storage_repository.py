@@ -1,0 +1,163 @@
+"""The files, their audit trail and the idempotency keys, in PostgreSQL."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from app.database.config import Database
+from app.database.engine import Connection
+from app.database.models import FileEventModel, FileModel
+from app.domain.file import FileEvent, FileRecord, FileStatus
+from app.domain.idempotency import EarlierUse, IdempotencyClaim
+from app.exceptions.errors import DatabaseUnavailable
+from app.repository import statements
+from app.repository.coalescing import Coalescer
+from app.repository.mapping import (
+    mutable_values,
+    to_event,
+    to_event_columns,
+    to_event_row,
+    to_file_row,
+    to_record,
+)
+
+MAX_BATCH = 8
+FLIGHTS = 2
+"""Measured (docs/adr/0002): one batch is on its way while Python prepares the next."""
+
+MAX_WAITING = 4096
+"""Inserts that may wait for the database; each holds a request and some 2 KiB."""
+
+Created = tuple[FileRecord, FileEvent]
+
+
+class FileStorageRepository:
+    """Implements `FileRepository`. One instance per process, so that its inserts coalesce."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._inserts: Coalescer[tuple[Any, ...]] = Coalescer(
+            self._insert_rows,
+            max_batch=MAX_BATCH,
+            max_waiting=MAX_WAITING,
+            flights=FLIGHTS,
+            common=DatabaseUnavailable,
+        )
+
+    async def insert(self, record: FileRecord, event: FileEvent) -> None:
+        try:
+            await self._inserts.submit(_insert_row(record, event))
+        except asyncio.QueueFull:
+            raise DatabaseUnavailable("Too many requests wait for the database.") from None
+
+    async def insert_many(self, created: Sequence[Created]) -> None:
+        await self._insert_rows([_insert_row(*pair) for pair in created])
+
+    async def insert_once(
+        self, claim: IdempotencyClaim, created: Sequence[Created]
+    ) -> EarlierUse | None:
+        ids = json.dumps([str(record.id) for record, _ in created])
+        rows = [_insert_row(*pair) for pair in created]
+
+        async def attempt(connection: Connection) -> EarlierUse | None:
+            async with connection.transaction():
+                if await _is_claimed(connection, claim, ids):
+                    await connection.executemany(statements.INSERT, rows)
+                    return None
+                return await _earlier_use(connection, claim)
+
+        return await self._database.run(attempt)
+
+    async def find(
+        self, owner: str, *, id: UUID | None = None, key: str | None = None
+    ) -> FileRecord | None:
+        by_id = (statements.FIND_BY_ID, owner, id)
+        by_key = (statements.FIND_BY_KEY, owner, key)
+        question = by_key if id is None else by_id
+        row = await self._database.run(lambda connection: connection.fetchrow(*question))
+        return to_record(row) if row else None
+
+    async def find_all(self, owner: str, ids: Sequence[UUID]) -> list[FileRecord]:
+        rows = await self._database.run(
+            lambda connection: connection.fetch(statements.FIND_ALL, owner, ids)
+        )
+        found = {row["id"]: to_record(row) for row in rows}
+        return [found[file_id] for file_id in ids if file_id in found]
+
+    async def move(
+        self, before: FileRecord, after: FileRecord, events: Sequence[FileEvent]
+    ) -> bool:
+        values = (
+            before.id,
+            before.owner,
+            before.status,
+            *mutable_values(after),
+            *to_event_columns(events),
+        )
+        # Not repeatable: it would take its own success for somebody else's.
+        moved = await self._database.run(
+            lambda connection: connection.fetchval(statements.MOVE, *values), repeatable=False
+        )
+        return bool(moved)
+
+    async def append(self, record: FileRecord, event: FileEvent) -> None:
+        values = (record.id, *to_event_row(event))
+        await self._database.run(
+            lambda connection: connection.execute(statements.APPEND, *values), repeatable=False
+        )
+
+    async def page(
+        self,
+        owner: str,
+        *,
+        status: FileStatus | None,
+        policy: str | None,
+        before: UUID | None,
+        limit: int,
+    ) -> list[FileRecord]:
+        asked: dict[str, Any] = {"status": status, "policy": policy, "id__lt": before}
+        filters = {name: value for name, value in asked.items() if value is not None}
+        query = (
+            FileModel.objects.filter(owner=owner, deleted_at__isnull=True, **filters)
+            .order_by("-id")
+            .limit(limit)
+        )
+        rows = await self._database.run(lambda _: query.values())
+        return [to_record(row) for row in rows]
+
+    async def events(self, owner: str, file_id: UUID) -> list[FileEvent] | None:
+        if await self.find(owner, id=file_id) is None:
+            return None
+        query = FileEventModel.objects.filter(file_id=file_id).order_by("id")
+        rows = await self._database.run(lambda _: query.values())
+        return [to_event(row) for row in rows]
+
+    async def _insert_rows(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        # executemany is one round trip and one transaction, whatever the number of rows.
+        await self._database.run(lambda connection: connection.executemany(statements.INSERT, rows))
+
+
+def _insert_row(record: FileRecord, event: FileEvent) -> tuple[Any, ...]:
+    return (*to_file_row(record), *to_event_row(event))
+
+
+async def _is_claimed(connection: Connection, claim: IdempotencyClaim, ids: str) -> bool:
+    return bool(
+        await connection.fetchval(
+            statements.CLAIM,
+            claim.owner,
+            claim.key,
+            claim.fingerprint,
+            claim.at,
+            ids,
+            claim.not_before,
+        )
+    )
+
+
+async def _earlier_use(connection: Connection, claim: IdempotencyClaim) -> EarlierUse:
+    # Always one row: the claim that lost to it has locked it.
+    [row] = await connection.fetch(statements.EARLIER_USE, claim.owner, claim.key)
+    return EarlierUse(row["fingerprint"], tuple(map(UUID, row["file_ids"])))
