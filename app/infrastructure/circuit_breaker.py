@@ -45,7 +45,8 @@ class CircuitBreaker:
         """What `function` returns, or None when it failed or was skipped."""
         if self._clock() < self._retry_at:
             return None
-        if self._broken:
+        probing = self._broken
+        if probing:
             self._retry_at = self._clock() + self._cooldown
         try:
             async with asyncio.timeout(self._deadline):
@@ -53,7 +54,8 @@ class CircuitBreaker:
         except Exception as error:
             self._failed(error)
             return None
-        self._succeeded()
+        if probing:
+            self._mended()
         return result
 
     def close(self) -> None:
@@ -68,9 +70,14 @@ class CircuitBreaker:
         self._retry_at = self._clock() + self._cooldown
         if not self._broken:
             self._broken = True
-            _log.warning("helper failed, going on without it", helper=self._name, error=repr(error))
+            _log.warning(
+                "helper failed, going on without it",
+                helper=self._name,
+                error=type(error).__name__,
+                reason=str(error),
+            )
 
-    def _succeeded(self) -> None:
-        if self._broken:
-            self._broken = False
-            _log.info("helper is back", helper=self._name)
+    def _mended(self) -> None:
+        self._broken = False
+        self._retry_at = -float("inf")
+        _log.info("helper is back", helper=self._name)

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import limits
+from limits.storage import RedisStorage
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from slowapi import Limiter
@@ -71,8 +72,10 @@ class RateLimiter:
             )
 
     async def close(self) -> None:
-        if self._redis is not None:
+        storage = self._limiter.limiter.storage
+        if self._redis is not None and isinstance(storage, RedisStorage):
             self._redis.close()
+            storage.get_connection().close()
 
     def _spend(self, key: str, cost: int) -> int:
         """0 when the calls are allowed, otherwise whole seconds to wait."""
