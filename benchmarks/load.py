@@ -78,14 +78,16 @@ async def _drive(port: int, request: bytes, seconds: float, connections: int, st
     took = time.perf_counter() - started
     latencies = sorted(value for protocol in protocols for value in protocol.latencies)
     failures = sum(protocol.failures for protocol in protocols)
-    p50, p99 = latencies[len(latencies) // 2], latencies[len(latencies) * 99 // 100]
-    return f"{len(latencies) / took:.1f} {p50 * 1000:.2f} {p99 * 1000:.2f} {failures}"
+    count = len(latencies)
+    p50, p99 = latencies[count // 2] * 1000, latencies[count * 99 // 100] * 1000
+    return f"{count} {count / took:.1f} {p50:.2f} {p99:.2f} {failures}"
 
 
 def main() -> None:
     """`python -m benchmarks.load PORT SECONDS CONNECTIONS STATUS < request-bytes`
 
-    Prints requests per second, p50 and p99 in milliseconds, and answers of another status.
+    Prints requests, requests per second, p50 and p99 in milliseconds, and answers of another
+    status.
     """
     port, seconds, connections, status = sys.argv[1:]
     request = sys.stdin.buffer.read()

@@ -1,0 +1,33 @@
+"""`python -m benchmarks [NAME...]`: measure all, or those named.
+
+Exit code 1 when a target is missed.
+"""
+
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+
+from benchmarks import presign
+from benchmarks.report import Outcome, print_outcomes
+from benchmarks.stage import Stage, running_stage
+
+BENCHMARKS: Mapping[str, Callable[[Stage], list[Outcome]]] = {
+    "presign": presign.measure,
+}
+
+
+def main(names: Sequence[str]) -> int:
+    unknown = set(names) - set(BENCHMARKS)
+    if unknown:
+        print(f"there is {', '.join(BENCHMARKS)}, not {', '.join(unknown)}", file=sys.stderr)
+        return 2
+    # As an exception it stops the servers and engines on its way.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    with running_stage() as stage:
+        outcomes = [result for name in names or BENCHMARKS for result in BENCHMARKS[name](stage)]
+    print_outcomes(outcomes)
+    return 0 if all(outcome.is_met for outcome in outcomes) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
