@@ -5,7 +5,7 @@ service count together: https://prometheus.github.io/client_python/multiprocess/
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from prometheus_client import (
@@ -22,8 +22,8 @@ from prometheus_client import (
 UNMATCHED = "unmatched"
 """The route label of paths that no route has: a client must not be able to invent label values."""
 
-PoolStatus = Callable[[], tuple[int, int, int]]
-"""Returns the pool's size, its connections checked out, and those beyond the size."""
+PoolStatus = Callable[[], Mapping[str, int]]
+"""Returns the number of connections by state."""
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -114,8 +114,7 @@ class Metrics:
 
     def _update_pool(self) -> None:
         if self._pool_status is not None:
-            states = ("size", "checked_out", "overflow")
-            for state, value in zip(states, self._pool_status(), strict=True):
+            for state, value in self._pool_status().items():
                 self._pool.labels(state).set(value)
 
 
