@@ -7,7 +7,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import limits
-from limits.storage import RedisStorage
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from slowapi import Limiter
@@ -72,9 +71,9 @@ class RateLimiter:
             )
 
     async def close(self) -> None:
-        storage = self._limiter.limiter.storage
-        if self._redis is not None and isinstance(storage, RedisStorage):
+        if self._redis is not None:
             self._redis.close()
+            storage: Any = self._limiter.limiter.storage  # the RedisStorage of limits
             storage.get_connection().close()
 
     def _spend(self, key: str, cost: int) -> int:
