@@ -86,5 +86,7 @@ def test_every_error_has_its_advice() -> None:
 def test_every_decision_is_in_the_index() -> None:
     folder = ROOT / "docs/adr"
     pages = sorted(page.name for page in folder.glob("[0-9]*.md"))
-    assert [link for link in _LINK.findall((folder / "README.md").read_text()) if link in pages] == pages
+    assert [
+        link for link in _LINK.findall((folder / "README.md").read_text()) if link in pages
+    ] == pages
     assert len({name[:4] for name in pages}) == len(pages)

@@ -25,7 +25,9 @@ def test_imports_keep_to_the_layers() -> None:
 
 
 def test_the_innermost_layers_stand_on_the_standard_library_alone() -> None:
-    files = [f for package in ("domain", "exceptions") for f in (ROOT / "app" / package).glob("*.py")]
+    files = [
+        f for package in ("domain", "exceptions") for f in (ROOT / "app" / package).glob("*.py")
+    ]
     assert len(files) > 10
     foreign = {
         (file.name, name)

@@ -40,6 +40,25 @@ EXAMPLE: JsonDict = {
     "failed_at": None,
 }
 
+UPLOADED: JsonDict = EXAMPLE | {
+    "status": "uploaded",
+    "url": None,
+    "headers": {},
+    "etag": "9b2cf535f27731c974343645a3985328",
+    "observed_size": 12345,
+    "updated_at": "2026-11-21T03:00:09Z",
+    "uploaded_at": "2026-11-21T03:00:09Z",
+}
+
+EVENT: JsonDict = {
+    "at": "2026-11-21T03:00:09Z",
+    "actor": "user:alice",
+    "event": "transition",
+    "from": "pending",
+    "to": "uploaded",
+    "detail": {"observed_size": 12345, "etag": "9b2cf535f27731c974343645a3985328"},
+}
+
 
 class ChecksumResponse(BaseModel):
     model_config = ConfigDict(from_attributes=True)
@@ -126,11 +145,19 @@ class FileResponse(BaseModel):
 class UploadsResponse(BaseModel):
     """The answers to a batch, in the order of its files."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [EXAMPLE]}]})
+
     items: list[FileResponse]
 
 
 class FilePageResponse(BaseModel):
     """One page, newest first; send `next_cursor` as `cursor` for the next, null at the end."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"items": [UPLOADED], "next_cursor": "AZnzoXweexqcVS8NahssPQ"}]
+        }
+    )
 
     items: list[FileResponse]
     next_cursor: str | None = None
@@ -139,20 +166,7 @@ class FilePageResponse(BaseModel):
 class EventResponse(BaseModel):
     """One line of the audit trail; `from` and `to` are null where no state changed."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "at": "2026-11-21T03:00:09Z",
-                    "actor": "user:alice",
-                    "event": "transition",
-                    "from": "pending",
-                    "to": "uploaded",
-                    "detail": {"observed_size": 12345, "etag": "9b2cf535f27731c974343645a3985328"},
-                }
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [EVENT]})
 
     at: datetime
     actor: str
@@ -176,11 +190,24 @@ class EventResponse(BaseModel):
 class EventsResponse(BaseModel):
     """The whole audit trail, oldest first."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [EVENT]}]})
+
     items: list[EventResponse]
 
 
 class DownloadUrlResponse(BaseModel):
     """A URL for a GET that ends at `expires_at`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "url": "https://bucket.s3.eu-west-1.amazonaws.com/uploads/…?X-Amz-Signature=…",
+                    "expires_at": "2026-11-21T03:15:00Z",
+                }
+            ]
+        }
+    )
 
     url: str
     expires_at: datetime

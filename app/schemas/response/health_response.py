@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict
 class HealthResponse(BaseModel):
     """The process answers."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"status": "ok"}]})
+
     status: Literal["ok"] = "ok"
 
 
