@@ -165,4 +165,5 @@ def test_root_opens_only_what_is_in_the_way(
         engine.stop()
     assert stat.S_IMODE(closed.stat().st_mode) == 0o701
     assert str(closed) in caplog.text
-    assert (closed / "postgres").stat().st_uid != 0
+    assert (closed / "postgres").stat().st_uid == 0
+    assert (closed / "postgres" / "data").stat().st_uid != 0

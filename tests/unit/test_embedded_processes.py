@@ -91,7 +91,10 @@ def test_says_which_engine_is_not_ready_in_time(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("log", "said"),
     [
-        ("LOG: starting\nFATAL: no space left on device\nLOG: shut down\n", "no space left"),
+        (
+            "LOG: up\nFATAL: disk full\nDETAIL: 0 left\nLOG: down\n",
+            "FATAL: disk full; DETAIL: 0 left",
+        ),
         ("one\ntwo\n\n", "two"),
         ("", "it wrote no log"),
     ],

@@ -88,6 +88,8 @@ class EmbeddedPostgres:
         self._prepare(binaries, user)
         if not self._data.exists():
             self._initialise(binaries, user)
+        if user:
+            give(self._data, user)
         _remove_reused_pid(self._data / "postmaster.pid")
         self._launch(binaries, user)
         self._create_database(binaries)
@@ -102,23 +104,20 @@ class EmbeddedPostgres:
 
     def _prepare(self, binaries: Path, user: SystemUser | None) -> None:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        shutil.rmtree(self._sockets, ignore_errors=True)
-        self._sockets.mkdir(mode=0o700)
         rotate(self._log)
         if user:
-            give(self._directory, user)
-            give(self._sockets, user)
-            let_in(self._directory)
+            let_in(self._data)
             let_in(binaries)
             let_read(binaries.parent)
+        _make_private(self._sockets, user)
 
     def _initialise(self, binaries: Path, user: SystemUser | None) -> None:
         """Make the cluster under another name, so that a kill leaves none or a whole one."""
         partial = self._directory / "data.partial"
-        shutil.rmtree(partial, ignore_errors=True)
+        _make_private(partial, user)
         process = spawn(
             [str(binaries / "initdb"), *_INITDB_OPTIONS, f"--pgdata={partial}"],
-            directory=self._directory,
+            directory=partial,
             log=self._log,
             stop_signal=signal.SIGKILL,
             user=user,
@@ -129,11 +128,12 @@ class EmbeddedPostgres:
         finally:
             stop(process, signal.SIGKILL)
         partial.rename(self._data)
+        _sync(self._directory)
 
     def _launch(self, binaries: Path, user: SystemUser | None) -> None:
         process = self._process = spawn(
             [str(binaries / "postgres"), f"-D{self._data}", *self._options()],
-            directory=self._directory,
+            directory=self._data,
             log=self._log,
             stop_signal=_FAST_SHUTDOWN,
             user=user,
@@ -200,6 +200,23 @@ def _socket_directory(directory: Path) -> Path:
     if len(os.fsencode(sockets / _SOCKET)) <= MAX_SOCKET_PATH and _PLAIN.fullmatch(str(sockets)):
         return sockets
     return Path(tempfile.gettempdir(), f"slipway-{sha256(os.fsencode(directory)).hexdigest()[:16]}")
+
+
+def _make_private(directory: Path, user: SystemUser | None) -> None:
+    """A new and empty directory for `user` alone, or for us, in place of what a kill left."""
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(mode=0o700)
+    if user:
+        give(directory, user)
+
+
+def _sync(directory: Path) -> None:
+    """Make a rename in `directory` survive a power cut (rename(2) alone does not)."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _remove_reused_pid(file: Path) -> None:

@@ -40,7 +40,7 @@ def spawn(
     """
     launcher = [sys.executable, "-I", "-S", die_with_parent.__file__]
     identity = f"{user.uid}:{user.gid}" if user else "-"
-    with log.open("ab") as output:
+    with open(log, "ab", opener=_private) as output:
         return subprocess.Popen(  # noqa: S603 -- the command is ours
             [*launcher, str(os.getpid()), stop_signal.name, identity, *command],
             cwd=directory,
@@ -50,6 +50,10 @@ def spawn(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def stop(process: subprocess.Popen[bytes], stop_signal: signal.Signals) -> None:
@@ -118,8 +122,8 @@ def rotate(log: Path) -> None:
 
 
 def complaint(log: Path) -> str:
-    """The last line of a log that complains, else its last line."""
+    """What a log complains of at its end, on one line, or else its last line."""
     text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     complaints = [line for line in lines if _COMPLAINT.search(line)]
-    return (complaints or lines or ["it wrote no log"])[-1]
+    return "; ".join(complaints[-3:] or lines[-1:] or ["it wrote no log"])

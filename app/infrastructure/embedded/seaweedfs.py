@@ -112,7 +112,8 @@ class EmbeddedSeaweedFS:
     def _spawn(self) -> subprocess.Popen[bytes]:
         program = _program()
         stop_orphans("weed", f"-dir={self._data}", _STOP)
-        self._data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._data.mkdir(exist_ok=True)
         rotate(self._log)
         keep(self._config, json.dumps(_new_identities(), indent=2))
         self._ports = self._allot_ports()
