@@ -23,27 +23,27 @@ _SECRET_VALUE = re.compile(
 def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """A structlog processor that masks values by their key and by what they look like."""
     for key, value in event.items():
-        if _is_secret_key(key):
-            event[key] = MASK
-        elif not isinstance(value, int | float):
-            event[key] = _redacted(value)
+        event[key] = MASK if _is_secret_key(key) else _redacted(value)
     return event
 
 
 def _redacted(value: Any) -> Any:
-    """Containers are searched through; a string loses the lines that hold a credential."""
+    """Strings lose the lines that hold a credential; what JSON cannot say becomes a string."""
     if isinstance(value, str):
         return _redacted_text(value)
     if isinstance(value, dict):
-        return {k: MASK if _is_secret_key(str(k)) else _redacted(v) for k, v in value.items()}
+        return {str(k): MASK if _is_secret_key(str(k)) else _redacted(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [_redacted(item) for item in value]
-    return value
+    if value is None or isinstance(value, int | float):
+        return value
+    return _redacted_text(str(value))
 
 
 def _redacted_text(text: str) -> str:
-    # Four plain searches are five times as fast as the expression, and nearly always enough.
-    if not ("eyJ" in text or "mz-" in text or "earer" in text or "://" in text):
+    # Plain searches are several times as fast as the expression, and nearly always enough.
+    folded = text.lower()
+    if not ("eyj" in folded or "x-amz-" in folded or "bearer" in folded or "://" in folded):
         return text
     lines = text.split("\n")
     return "\n".join(MASK if _SECRET_VALUE.search(line) else line for line in lines)
