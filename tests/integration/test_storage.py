@@ -164,9 +164,10 @@ async def test_calls_are_counted_by_outcome(store_settings: Settings, spec: Uplo
 
 @dataclasses.dataclass
 class Failing:
-    """A server on loopback that answers every request with `answer`, or never."""
+    """A server on loopback that answers every request with `answer`, or never, or drop by drop."""
 
     answer: bytes | None
+    drops: float | None = None
     url: str = ""
     requests: int = 0
     open: int = 0
@@ -182,6 +183,10 @@ class Failing:
                 self.asked.set()
                 if self.answer is not None:
                     writer.write(self.answer)
+                while self.drops is not None:
+                    writer.write(b"x")
+                    await writer.drain()
+                    await asyncio.sleep(self.drops)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
@@ -190,8 +195,8 @@ class Failing:
 
 
 @asynccontextmanager
-async def failing(answer: bytes | None) -> AsyncIterator[Failing]:
-    there = Failing(answer)
+async def failing(answer: bytes | None, drops: float | None = None) -> AsyncIterator[Failing]:
+    there = Failing(answer, drops)
     server = await asyncio.start_server(there.serve, "127.0.0.1", 0)
     there.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     async with server:
@@ -236,6 +241,17 @@ async def test_a_silent_server_holds_up_neither_the_loop_nor_the_caller(
         assert all("in time (S3_TIMEOUT)" in str(error) for error in errors)
         assert outcomes == ["timeout"] * 5
         assert server.most_open <= 2
+
+
+async def test_an_answer_that_never_ends_is_cut_off(store_settings: Settings) -> None:
+    async with failing(b"HTTP/1.1 200 OK\r\nX-Slow: ", drops=0.05) as server:
+        settings = store_settings.model_copy(
+            update={"s3_endpoint_url": server.url, "s3_timeout": 0.6}
+        )
+        async with open_store(settings) as store, asyncio.timeout(10):
+            with pytest.raises(StorageUnavailable, match="in time"):
+                await store.ping()
+        server.drops = None
 
 
 def preflight(settings: Settings, origin: str, method: str) -> httpx.Response:

@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import boto3
+import botocore.session
 import pytest
 import pytest_asyncio
 from botocore.credentials import Credentials, RefreshableCredentials
@@ -28,7 +30,7 @@ from app.settings import Settings
 from tests.support.stores import open_store
 
 START = datetime(2026, 11, 21, 12, tzinfo=UTC)
-SETTINGS = Settings(_env_file=None, storage_type="s3", s3_timeout=0.2)
+SETTINGS = Settings(_env_file=None, storage_type="s3")
 
 
 @dataclass
@@ -63,9 +65,12 @@ class Role:
         }
 
 
+BOTOCORE = botocore.session.get_session()  # shared, because it caches the service models
+
+
 class SessionOf(boto3.Session):
     def __init__(self, credentials: Credentials | None) -> None:
-        super().__init__(region_name="us-east-1")
+        super().__init__(botocore_session=BOTOCORE, region_name="us-east-1")
         self._these = credentials
 
     def get_credentials(self) -> Any:
@@ -86,14 +91,21 @@ class Rotation:
         return (await self.rotating.current(now)).credentials.access_key
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def rotation(role: Role) -> AsyncIterator[Rotation]:
+@asynccontextmanager
+async def rotation_of(role: Role, patience: float) -> AsyncIterator[Rotation]:
+    settings = SETTINGS.model_copy(update={"s3_timeout": patience})
     chosen: list[str] = []
     with ThreadPoolExecutor(2, thread_name_prefix="pool") as pool:
-        rotating = RotatingSigner(SessionOf(role.credentials), SETTINGS, pool, chosen.append)
+        rotating = RotatingSigner(SessionOf(role.credentials), settings, pool, chosen.append)
         await rotating.open(START)
         yield Rotation(rotating, chosen)
         role.may_answer.set()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def rotation(role: Role) -> AsyncIterator[Rotation]:
+    async with rotation_of(role, patience=60) as rotation:
+        yield rotation
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -115,7 +127,8 @@ async def test_in_the_last_quarter_they_are_renewed_behind_the_callers(
     first = await rotation.key(START)
     role.may_answer.clear()
     role.now = START + timedelta(minutes=46)
-    assert await rotation.key(role.now) == first
+    async with asyncio.timeout(5):
+        assert await rotation.key(role.now) == first
     await until(lambda: len(role.threads) == 1)
     role.may_answer.set()
     await until(lambda: len(rotation.chosen) == 2)
@@ -131,6 +144,7 @@ async def test_in_the_last_minutes_all_callers_wait_for_one_renewal(
     keys = await asyncio.gather(*(rotation.key(role.now) for _ in range(20)))
     assert set(keys).isdisjoint({first})
     assert len(set(keys)) == len(role.threads) == 1
+    assert rotation.chosen == ["sigv4", "sigv4"]
 
 
 async def test_ended_credentials_are_renewed_before_anything_is_signed(
@@ -141,17 +155,16 @@ async def test_ended_credentials_are_renewed_before_anything_is_signed(
     assert await rotation.key(role.now) != first
 
 
-async def test_a_renewal_that_hangs_costs_the_timeout_and_no_more(
-    role: Role, rotation: Rotation
-) -> None:
-    first = await rotation.key(START)
-    role.may_answer.clear()
-    role.now = START + timedelta(minutes=59)
-    assert await rotation.key(role.now) == first
-    role.now = START + timedelta(minutes=61)
-    with pytest.raises(StorageUnavailable, match="expired"):
-        await rotation.key(role.now)
-    assert len(role.threads) == 1
+async def test_a_renewal_that_hangs_costs_the_timeout_and_no_more(role: Role) -> None:
+    async with rotation_of(role, patience=0.1) as rotation:
+        first = await rotation.key(START)
+        role.may_answer.clear()
+        role.now = START + timedelta(minutes=59)
+        assert await rotation.key(role.now) == first
+        role.now = START + timedelta(minutes=61)
+        with pytest.raises(StorageUnavailable, match="expired"):
+            await rotation.key(role.now)
+        assert len(role.threads) == 1
 
 
 async def test_a_renewal_that_fails_is_tried_again(role: Role, rotation: Rotation) -> None:
