@@ -105,7 +105,7 @@ def _method_not_allowed(request: Request) -> ProblemResponse:
 
 
 def _named_after_status(error: HTTPException) -> ProblemResponse:
-    phrase = HTTPStatus(error.status_code).phrase
-    code = phrase.lower().replace(" ", "_").replace("-", "_")
-    document = problem(error.status_code, code, phrase, error.detail, current_request_id())
+    status = HTTPStatus(error.status_code)
+    code = status.name.lower()
+    document = problem(status, code, status.phrase, error.detail, current_request_id())
     return ProblemResponse(document, error.status_code, headers=error.headers)

@@ -24,20 +24,20 @@ _NOT_AN_OBJECT = ("missing", "model_attributes_type", "model_type", "dict_type")
 
 def invalid_request(error: RequestValidationError) -> InvalidRequest:
     """The error with each broken rule by field, in the order found, none of the values repeated."""
-    found = [_field_error(item) for item in error.errors()[:MAX_ERRORS]]
-    return InvalidRequest(_detail(found), found)
+    items = error.errors()
+    found = [_field_error(item) for item in items[:MAX_ERRORS]]
+    return InvalidRequest(_detail(found[0], len(items) - 1), found)
 
 
 def unreadable_body() -> InvalidRequest:
     """For a body that is not text at all, or nested too deeply to parse."""
-    found = [FieldError("body", "must be JSON in UTF-8")]
-    return InvalidRequest(_detail(found), found)
+    found = FieldError("body", "must be JSON in UTF-8")
+    return InvalidRequest(_detail(found, 0), [found])
 
 
-def _detail(found: Sequence[FieldError]) -> str:
-    first = f"{found[0].field} {found[0].message}."
-    more = len(found) - 1
-    return first if not more else f"{first} There are {more} more in errors."
+def _detail(first: FieldError, others: int) -> str:
+    told = f"{first.field} {first.message}."
+    return f"{told} See errors for {others} more." if others else told
 
 
 def _field_error(item: Mapping[str, Any]) -> FieldError:
