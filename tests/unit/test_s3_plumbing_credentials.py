@@ -13,7 +13,6 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import boto3
-import botocore.session
 import pytest
 import pytest_asyncio
 from botocore.credentials import Credentials, RefreshableCredentials
@@ -65,16 +64,20 @@ class Role:
         }
 
 
-BOTOCORE = botocore.session.get_session()  # shared, because it caches the service models
+SHARED = boto3.Session(region_name="us-east-1")  # it caches the service models
 
 
-class SessionOf(boto3.Session):
+class SessionOf:
+    """A session whose chain has found these credentials."""
+
     def __init__(self, credentials: Credentials | None) -> None:
-        super().__init__(botocore_session=BOTOCORE, region_name="us-east-1")
         self._these = credentials
 
     def get_credentials(self) -> Any:
         return self._these
+
+    def client(self, *args: Any, **options: Any) -> Any:
+        return SHARED.client(*args, **options)
 
 
 @pytest.fixture

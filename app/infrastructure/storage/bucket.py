@@ -17,7 +17,7 @@ if TYPE_CHECKING:
         CORSConfigurationTypeDef,
     )
 
-log = structlog.get_logger(__name__)
+log = structlog.get_logger()
 
 ABORT_AFTER_DAYS = 8
 """A multipart upload lives 7 days after its last sign of life, and its last part a while longer."""

@@ -11,7 +11,7 @@ from app.infrastructure.storage.credentials import SigningCredentials
 from app.infrastructure.storage.signer import PostForm, Signer
 from app.infrastructure.storage.sigv4 import SigV4Signer
 
-log = structlog.get_logger(__name__)
+log = structlog.get_logger()
 
 Probe = Callable[[Signer, datetime], str | PostForm]
 

@@ -17,7 +17,7 @@ from app.infrastructure.storage.probe import choose_signer
 from app.infrastructure.storage.signer import Signer
 from app.settings import Settings
 
-log = structlog.get_logger(__name__)
+log = structlog.get_logger()
 
 # botocore's own windows: asked earlier, it returns the credentials that it has.
 # https://github.com/boto/botocore/blob/develop/botocore/credentials.py
