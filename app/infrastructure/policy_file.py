@@ -60,7 +60,9 @@ class _PolicyEntry(BaseModel):
     auto_complete: bool = False
 
     def to_domain(self, name: str, default_expires_in: int) -> UploadPolicy:
-        expires_in = self.expires_in or min(default_expires_in, self.max_expires_in or MAX_EXPIRES_IN)
+        expires_in = self.expires_in or min(
+            default_expires_in, self.max_expires_in or MAX_EXPIRES_IN
+        )
         return UploadPolicy(
             name=name,
             types=tuple(self.types),
