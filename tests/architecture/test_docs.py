@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from app.infrastructure.metrics import Metrics
 from app.infrastructure.storage.bucket import cors_configuration, lifecycle_configuration
 from app.routers.problem_document import STATUS
 from app.settings import Settings
@@ -81,6 +82,14 @@ def test_every_error_has_its_advice() -> None:
     guide = (ROOT / "docs/upload-guide.md").read_text()
     rows = set(re.findall(r"^\| `(\w+)` \| (\d{3}) \|", guide, re.MULTILINE))
     assert rows == {(error.code, str(status)) for error, status in STATUS.items()}
+
+
+def test_every_metric_is_explained() -> None:
+    page = (ROOT / "docs/operations.md").read_text()
+    explained = re.findall(r"^\| `(slipway_\w+)` \|", page, re.MULTILINE)
+    text = Metrics().expose()[0].decode()
+    exposed = re.findall(r"^# TYPE (slipway_(?!process_)\w+)(?<!_created) ", text, re.MULTILINE)
+    assert sorted(explained) == sorted(exposed)
 
 
 def test_every_decision_is_in_the_index() -> None:
