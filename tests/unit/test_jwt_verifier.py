@@ -152,13 +152,10 @@ async def test_each_family_keeps_to_its_own_key() -> None:
     [
         ({"exp": None}, "no expiry"),
         ({"exp": 1}, "expired"),
-        ({"exp": int(time.time()) - 31}, "expired"),
         ({"exp": "9999999999"}, "exp must be a number"),
         ({"exp": True}, "exp must be a number"),
         ({"exp": []}, "exp must be a number"),
-        ({"nbf": int(time.time()) + 90}, "not valid yet"),
         ({"nbf": "soon"}, "nbf must be a number"),
-        ({"iat": int(time.time()) + 90}, "issued in the future"),
         ({"aud": "somebody"}, "another audience"),
         ({"aud": []}, "another audience"),
         ({"sub": None}, "needs a subject"),
@@ -175,6 +172,22 @@ async def test_claims_that_are_refused(changes: dict[str, Any], says: str) -> No
     assert says in await refusal(hs256(**changes))
 
 
+@pytest.mark.parametrize(
+    ("claim", "inside", "outside", "says"),
+    [
+        ("exp", -20, -31, "expired"),
+        ("nbf", 25, 60, "not valid yet"),
+        ("iat", 25, 60, "issued in the future"),
+    ],
+)
+async def test_times_and_their_leeway(claim: str, inside: int, outside: int, says: str) -> None:
+    now = int(time.time())
+    assert await verifier().verify(hs256(**{claim: now + inside}))
+    assert says in await refusal(hs256(**{claim: now + outside}))
+    strict = verifier(jwt_leeway=0)
+    assert says in await refusal(hs256(**{claim: now + inside}), strict)
+
+
 @pytest.mark.parametrize("exp", [b"1e999", b"NaN", b"-Infinity", b"Infinity"])
 async def test_times_that_never_come(exp: bytes) -> None:
     assert "exp must be" in await refusal(signed_bytes(b'{"sub":"a","exp":' + exp + b"}"))
@@ -183,17 +196,14 @@ async def test_times_that_never_come(exp: bytes) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"exp": int(time.time()) - 20},
-        {"exp": time.time() + 0.5},
         {"exp": 10**400},
-        {"nbf": int(time.time()) + 20},
-        {"iat": int(time.time()) + 20},
+        {"exp": 9999999999.5},
         {"sub": "x" * 255},
         {"sub": "日本 أحمد"},
         {"iss": "anybody"},
     ],
 )
-async def test_claims_within_the_leeway_or_unchecked(changes: dict[str, Any]) -> None:
+async def test_claims_that_are_fine(changes: dict[str, Any]) -> None:
     assert await verifier().verify(hs256(**changes))
 
 

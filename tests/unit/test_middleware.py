@@ -9,6 +9,7 @@ from uuid import UUID
 import httpx
 import pytest
 import pytest_asyncio
+import structlog
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import HTMLResponse
@@ -50,10 +51,13 @@ def in_a_thread() -> dict[str, str]:
 
 
 @pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    """Tracebacks are slow to render while logging is not configured."""
+def _logging() -> Iterator[None]:
+    """Every level, and nothing rendered: what other tests configured does not matter here."""
+    config = structlog.get_config()
+    structlog.reset_defaults()
     with capture_logs():
         yield
+    structlog.configure(**config)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import httpx
 import pytest
 import pytest_asyncio
+import structlog
 from fastapi import FastAPI, Header, Query
 from fastapi.responses import StreamingResponse
 from fastapi.staticfiles import StaticFiles
@@ -77,10 +78,13 @@ class Thrower:
 
 
 @pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    """Tracebacks are slow to render while logging is not configured."""
+def _logging() -> Iterator[None]:
+    """Every level, and nothing rendered: what other tests configured does not matter here."""
+    config = structlog.get_config()
+    structlog.reset_defaults()
     with capture_logs():
         yield
+    structlog.configure(**config)
 
 
 @pytest.fixture
