@@ -17,6 +17,7 @@ from app.schemas.response.file_response import FileResponse, UploadsResponse
 
 router = APIRouter(tags=["upload"])
 
+_REPEATED = "Repeated Idempotency-Key"
 _RESPONSES = problem_responses(
     *GUARDED,
     FileTooLarge,
@@ -31,8 +32,7 @@ _RESPONSES = problem_responses(
     "/presigned-url",
     status_code=status.HTTP_201_CREATED,
     summary="Ask to upload a file",
-    responses={200: {"model": FileResponse, "description": "Repeated Idempotency-Key"}}
-    | _RESPONSES,
+    responses={200: {"model": FileResponse, "description": _REPEATED}, **_RESPONSES},
 )
 async def create_presigned_url(
     body: PresignedUrlRequest,
@@ -59,8 +59,7 @@ async def create_presigned_url(
     "/presigned-urls",
     status_code=status.HTTP_201_CREATED,
     summary="Ask to upload up to 1,000 files",
-    responses={200: {"model": UploadsResponse, "description": "Repeated Idempotency-Key"}}
-    | _RESPONSES,
+    responses={200: {"model": UploadsResponse, "description": _REPEATED}, **_RESPONSES},
 )
 async def create_presigned_urls(
     body: PresignedUrlsRequest,
