@@ -289,7 +289,13 @@ def test_the_bucket_drops_unfinished_uploads(
     assert rules[0]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 8}
 
 
-def test_setting_up_a_bucket_without_a_store_says_so(store_settings: Settings) -> None:
-    nowhere = store_settings.model_copy(update={"s3_endpoint_url": "http://127.0.0.1:9"})
+@pytest.mark.parametrize(
+    "change",
+    [{"s3_endpoint_url": "http://127.0.0.1:9"}, {"s3_secret_key": SecretStr("not-the-key")}],
+    ids=["nowhere", "denied"],
+)
+def test_a_bucket_that_cannot_be_set_up_is_said(
+    store_settings: Settings, change: dict[str, object]
+) -> None:
     with pytest.raises(StorageUnavailable):
-        set_up_bucket(nowhere)
+        set_up_bucket(store_settings.model_copy(update=change))

@@ -185,6 +185,18 @@ async def test_a_renewal_that_fails_is_tried_again(role: Role, rotation: Rotatio
     assert await rotation.key(role.now + timedelta(seconds=30)) != first
 
 
+async def test_the_same_credentials_again_keep_their_signer(role: Role, rotation: Rotation) -> None:
+    first = await rotation.key(START)
+    role.broken = True  # in its advisory window botocore keeps what it has
+    role.now = START + timedelta(minutes=46)
+    assert await rotation.key(role.now) == first
+    await until(lambda: len(role.threads) == 1)
+    await until(rotation.rotating._renewal.done)
+    for second in range(30):
+        assert await rotation.key(role.now + timedelta(seconds=second)) == first
+    assert (len(role.threads), rotation.chosen) == (1, ["sigv4"])
+
+
 async def test_no_url_outlives_the_credentials(role: Role) -> None:
     settings = SETTINGS.model_copy(update={"s3_access_key": None})
     with pytest.MonkeyPatch.context() as patch:

@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 from app.domain.file import UploadMethod
 from app.domain.ports import UploadSpec
 from app.infrastructure.storage import probe
+from app.infrastructure.storage.credentials import SigningCredentials
 from app.infrastructure.storage.sigv4 import SigV4Signer
 from app.settings import Settings
 from tests.support.stores import open_store
@@ -115,3 +116,12 @@ async def test_a_probe_survives_the_turn_of_a_second(settings: Settings) -> None
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(probe, "signed_at", lambda _: None)
         assert probe.agrees(probe.PROBES["put"], Late(), Right())
+
+
+def test_an_address_that_does_not_end_in_the_key_is_not_signed_by_hand() -> None:
+    class Elsewhere:
+        def presign(self, *_: object, **__: object) -> str:
+            return "https://host/k/more?X-Amz-Credential=key/20261121/region/s3/aws4_request"
+
+    with pytest.raises(ValueError, match="key"):
+        probe.fast_signer(Elsewhere(), SigningCredentials("key", "secret"), "bucket")

@@ -31,10 +31,13 @@ def read_credentials(source: Credentials | None) -> SigningCredentials:
     """
     if source is None:
         raise StorageUnavailable(_NONE)
-    source.get_frozen_credentials()  # refreshes
-    # botocore publishes the keys before their expiry, so an expiry read first is never too late.
-    expires_at = _expiry(source)
+    before = _expiry(source)
     keys = source.get_frozen_credentials()
+    expires_at = _expiry(source)
+    if expires_at != before:
+        # A call in another thread may have renewed them in between: the end would be the new
+        # keys', so take those. Right after a renewal botocore has them at hand.
+        keys = source.get_frozen_credentials()
     if not (keys.access_key and keys.secret_key):
         raise StorageUnavailable(_NONE)
     return SigningCredentials(keys.access_key, keys.secret_key, keys.token, expires_at)
