@@ -224,6 +224,13 @@ async def test_deleting_is_idempotent(setup: Setup, spec: UploadSpec) -> None:
     await setup.store.delete(spec.key)
 
 
+async def test_it_promises_what_this_suite_proves(setup: Setup) -> None:
+    promised = setup.store.capabilities
+    assert promised.post_form
+    assert promised.write_once
+    assert promised.checksums == frozenset(ChecksumAlgorithm)
+
+
 async def test_it_answers(setup: Setup) -> None:
     await setup.store.ping()
 
