@@ -7,14 +7,13 @@ from sqlalchemy.pool import NullPool
 
 from alembic import context
 from app.database.engine import create_engine
+from app.database.migrate import ADVISORY_LOCK
 from app.database.models import metadata
 from app.settings import Settings
 
-ADVISORY_LOCK = 0x736C697077617900
-"""Any number that nothing else in the database locks: "slipway" in ASCII, and 0."""
-
-LOCK_TIMEOUT = "5s"
-"""A change of a busy table gives up rather than have every request queue behind it."""
+LOCK_TIMEOUT = context.config.attributes.get("lock_timeout", "5s")
+"""A change of a busy table gives up, unless its caller says otherwise, rather than have every
+request queue behind it."""
 
 QUEUE_TIMEOUT = "5min"
 """How long to wait for another process that migrates."""

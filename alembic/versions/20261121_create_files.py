@@ -66,6 +66,9 @@ def create_file_indexes() -> None:
         op.create_index(name, "files", columns, postgresql_where=listed)
     pending = sa.text("status = 'pending'")
     op.create_index("ix_files_ends_at", "files", ["ends_at"], postgresql_where=pending)
+    # Knowing that an owner has much of the table, the planner would walk the primary key for a
+    # page of their files, and through all the newer ones of others when theirs are old.
+    op.execute("ALTER TABLE files ALTER COLUMN owner SET STATISTICS 0")
 
 
 def file_checks() -> list[sa.CheckConstraint]:

@@ -10,9 +10,13 @@ from sqlalchemy.pool import QueuePool
 
 from app.database.binding import models_on
 from app.database.engine import CONNECT_TIMEOUT, Connection, create_engine, dsn
-from app.database.failures import ConnectionLost, is_lost, is_unavailable, unavailable
+from app.database.failures import Interrupted, is_interruption, is_unavailable, unavailable
 
 T = TypeVar("T")
+
+CLIENT_MARGIN = 1.0
+"""Seconds by which the client waits longer than the server's own statement_timeout, so that the
+server's answer comes first and the client's clock only ends what a silent network holds up."""
 
 
 class Database:
@@ -31,7 +35,8 @@ class Database:
     async def open(self) -> None:
         self._opened = create_engine(
             self._url,
-            timeout=self._timeout,
+            command_timeout=self._timeout + CLIENT_MARGIN,
+            session=self._session(),
             isolation_level="AUTOCOMMIT",
             pool_size=self._pool_size,
             max_overflow=0,
@@ -67,7 +72,7 @@ class Database:
         with unavailable():
             try:
                 return await self._attempt(work)
-            except ConnectionLost:
+            except Interrupted:
                 if not repeatable:
                     raise
                 return await self._attempt(work)
@@ -80,12 +85,20 @@ class Database:
                 with models_on(connection):
                     return await work(driver)
             except Exception as error:
-                if driver.is_closed() or is_lost(error):
-                    raise ConnectionLost from error
+                if driver.is_closed() or is_interruption(error):
+                    raise Interrupted from error
                 if is_unavailable(error):
                     # Whatever state it is in, nobody else shall wait on it.
                     driver.terminate()
                 raise
+
+    def _session(self) -> dict[str, str]:
+        return {
+            "statement_timeout": str(round(self._timeout * 1000)),
+            # Pages come in the order of an index. Where the planner takes an owner's files for
+            # few, it would rather read and sort all of them.
+            "enable_sort": "off",
+        }
 
     @property
     def _engine(self) -> AsyncEngine:

@@ -1,6 +1,7 @@
 """Connections: the URL that an operator writes, and the pool made of it."""
 
 import re
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -10,10 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 CONNECT_TIMEOUT = 2.0
 """Seconds for a connection to be made, or for one to become free, before the caller gives up."""
-
-CLIENT_MARGIN = 1.0
-"""Seconds by which the client waits longer than the server's own statement_timeout, so that the
-server's answer comes first and the client's clock only ends what a silent network holds up."""
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -32,21 +29,25 @@ def dsn(url: str) -> str:
     return f"postgresql://{url[scheme.end() :]}"
 
 
-def create_engine(url: str, *, timeout: float | None = None, **options: Any) -> AsyncEngine:
+def create_engine(
+    url: str,
+    *,
+    command_timeout: float | None = None,
+    session: Mapping[str, str] | None = None,
+    **options: Any,
+) -> AsyncEngine:
     """A pool of connections to `url`; `options` are those of SQLAlchemy's create_async_engine.
 
-    `timeout` in seconds bounds every statement; None leaves that to the server.
+    `command_timeout` is in seconds; `session` holds server settings, as `SET` takes them.
     """
     address = dsn(url)
-    settings = {"application_name": "slipway"}
-    if timeout is not None:
-        settings["statement_timeout"] = str(round(timeout * 1000))
+    settings = {"application_name": "slipway"} | dict(session or {})
 
     async def connect() -> Connection:
         return await asyncpg.connect(
             address,
             timeout=CONNECT_TIMEOUT,
-            command_timeout=None if timeout is None else timeout + CLIENT_MARGIN,
+            command_timeout=command_timeout,
             server_settings=settings,
         )
 

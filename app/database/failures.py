@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import sqlalchemy.exc
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 
 from app.exceptions.errors import DatabaseUnavailable
 
@@ -25,15 +26,17 @@ _UNAVAILABLE_CODES = frozenset(
         "55P03",  # lock not available within lock_timeout
     }
 )
-_LOST_CODES = frozenset({"57P01", "57P02"})  # the server ended the connection: shutdown, crash
+_ENDED_BY_SERVER = frozenset({"57P01", "57P02"})  # shutdown, crash of another backend
+
+_StalePlan = AsyncAdapt_asyncpg_dbapi.InvalidCachedStatementError
 
 
-class ConnectionLost(Exception):
-    """The connection broke while it was being used: what it was doing may or may not be done."""
+class Interrupted(Exception):
+    """Work was cut short by no fault of its own, and may or may not be done."""
 
 
 _UNREACHABLE = (
-    ConnectionLost,
+    Interrupted,
     OSError,
     sqlalchemy.exc.TimeoutError,  # no connection became free
     sqlalchemy.exc.InterfaceError,  # broken while it was being made
@@ -59,8 +62,13 @@ def is_unavailable(error: Exception) -> bool:
     return state.startswith(_UNAVAILABLE_CLASSES) or state in _UNAVAILABLE_CODES
 
 
-def is_lost(error: Exception) -> bool:
-    return _sqlstate(error) in _LOST_CODES
+def is_interruption(error: Exception) -> bool:
+    """Whether another connection, or the same one asked anew, would have done it.
+
+    A statement that was prepared before a migration fails once; the dialect then prepares all anew.
+    """
+    cause = getattr(error, "orig", error)
+    return isinstance(cause, _StalePlan) or _sqlstate(error) in _ENDED_BY_SERVER
 
 
 def _sqlstate(error: Exception) -> str:

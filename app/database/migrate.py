@@ -11,6 +11,9 @@ from app.database.config import Database
 from app.database.failures import unavailable
 from app.exceptions.errors import NotReady
 
+ADVISORY_LOCK = 0x736C697077617900
+"""Held by whoever migrates: "slipway" in ASCII and 0, which nothing else in the database locks."""
+
 _INI = Path(__file__).parents[2] / "alembic.ini"
 
 

@@ -62,6 +62,13 @@ async def database_url(postgres_url: str, template_database: str) -> AsyncIterat
         yield url
 
 
+@pytest_asyncio.fixture
+async def own_database_url(postgres_url: str, template_database: str) -> AsyncIterator[str]:
+    """The URL of a migrated database for one test that changes more than rows."""
+    async with scratch_database(postgres_url, template_database) as url:
+        yield url
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def database(database_url: str) -> AsyncIterator[Database]:
     async with opened(database_url) as database:

@@ -1,0 +1,208 @@
+"""Every question that the repository asks is answered from the index that was made for it.
+
+The plans are those that the server really executed, as auto_explain tells them: for the first
+calls made for the values at hand, later the generic one of the prepared statement.
+"""
+
+import dataclasses
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from app.database.config import Database
+from app.database.engine import Connection
+from app.domain.file import FileRecord, FileStatus
+from app.domain.idempotency import IdempotencyClaim
+from app.repository.file_storage_repository import FileStorageRepository
+from tests.support.databases import opened
+from tests.support.records import NOON
+
+MANY, FEW = "owner-0", "owner-7"
+"""One owner has half of the 20,000 files; 250 others share the rest."""
+
+FILL = """
+WITH new AS (
+    INSERT INTO files (id, owner, key, filename, type, file_size, method, policy, status,
+                       created_at, updated_at, expires_at, ends_at, metadata, deleted_at)
+    SELECT uuidv7(), 'owner-' || CASE WHEN n % 2 = 0 THEN 0 ELSE n % 500 END, 'key-' || n,
+           'f', 'a/b', n, 'PUT',
+           (ARRAY['default', 'default', 'avatar', 'video'])[1 + n / 7 % 4],
+           (ARRAY['completed', 'completed', 'completed', 'pending', 'failed'])[1 + n / 3 % 5],
+           now(), now(), now(), now() + n * interval '1 s', '{}',
+           CASE WHEN n % 11 = 0 THEN now() END
+    FROM generate_series(1, 20000) AS n
+    RETURNING id, owner
+), keys AS (
+    INSERT INTO idempotency_keys (owner, key, fingerprint, used_at, file_ids)
+    SELECT owner, 'key-' || id, 'f', '2026-11-21 12:00Z', '[]' FROM new
+)
+INSERT INTO file_events (file_id, at, actor, event, detail)
+SELECT id, now(), 'user:a', 'created', '{}' FROM new, generate_series(1, 2)
+"""
+
+EXPLAIN = """
+LOAD 'auto_explain';
+SET auto_explain.log_min_duration = 0;
+SET auto_explain.log_format = json;
+SET auto_explain.log_level = notice
+"""
+
+CALLS = 7
+"""PostgreSQL considers a generic plan from the sixth execution on."""
+
+BY_ID = {"pk_files", "ix_files_owner_id", "ix_files_owner_status_id"}
+"""Each finds a file of an owner by its id without reading another row."""
+
+Question = Callable[[], Awaitable[Any]]
+Plans = Callable[[Question], Awaitable[list[dict[str, Any]]]]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def filled(database_url: str) -> AsyncIterator[Database]:
+    """One connection, which tells the plan of each statement."""
+    async with opened(database_url, pool_size=1, timeout=60) as database:
+        for statement in (FILL, "VACUUM ANALYZE", EXPLAIN):
+            await database.run(lambda connection, sql=statement: connection.execute(sql))
+        yield database
+
+
+@pytest.fixture
+def files(filled: Database) -> FileStorageRepository:
+    return FileStorageRepository(filled)
+
+
+@pytest.fixture
+def plans(filled: Database) -> Plans:
+    """All nodes of all plans of some calls of a question."""
+
+    async def executed(question: Question) -> list[dict[str, Any]]:
+        told: list[str] = []
+
+        def listen(_: Any, message: asyncpg.PostgresLogMessage) -> None:
+            told.append(str(message))
+
+        async def listening(connection: Connection) -> None:
+            connection.add_log_listener(listen)
+
+        async def deaf(connection: Connection) -> None:
+            connection.remove_log_listener(listen)
+
+        await filled.run(listening)
+        for _ in range(CALLS):
+            await question()
+        await filled.run(deaf)
+        # The driver's own questions about types are not ours.
+        ours = [text for text in told if "plan:" in text and "pg_catalog" not in text]
+        return [node for text in ours for node in _nodes(_plan(text))]
+
+    return executed
+
+
+def _plan(text: str) -> dict[str, Any]:
+    plan: dict[str, Any] = json.loads(text[text.index("{") :])["Plan"]
+    return plan
+
+
+def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from _nodes(child)
+
+
+def indexes(nodes: list[dict[str, Any]]) -> set[str]:
+    """The indexes read; fails when a table was read without one, or anything was sorted."""
+    types = [node["Node Type"] for node in nodes]
+    assert len(types) >= CALLS
+    assert not {"Seq Scan", "Sort", "Incremental Sort"}.intersection(types), nodes
+    return {node["Index Name"] for node in nodes if "Index Name" in node}
+
+
+async def any_file(files: FileStorageRepository, owner: str = MANY) -> FileRecord:
+    [record] = await files.page(owner, status=None, policy=None, before=None, limit=1)
+    return record
+
+
+@pytest.mark.parametrize("owner", [MANY, FEW])
+@pytest.mark.parametrize("later", [False, True])
+@pytest.mark.parametrize(
+    ("status", "policy", "expected"),
+    [
+        (None, None, {"ix_files_owner_id"}),
+        (FileStatus.COMPLETED, None, {"ix_files_owner_status_id"}),
+        (FileStatus.FAILED, None, {"ix_files_owner_status_id"}),
+        (None, "default", {"ix_files_owner_policy_id"}),
+        (None, "avatar", {"ix_files_owner_policy_id"}),
+    ],
+)
+async def test_pages(
+    files: FileStorageRepository,
+    plans: Plans,
+    owner: str,
+    later: bool,
+    status: FileStatus | None,
+    policy: str | None,
+    expected: set[str],
+) -> None:
+    before = (await any_file(files, owner)).id if later else None
+    nodes = await plans(
+        lambda: files.page(owner, status=status, policy=policy, before=before, limit=5)
+    )
+    assert indexes(nodes) == expected
+    assert all(node.get("Rows Removed by Filter", 0) == 0 for node in nodes)
+
+
+async def test_pages_by_both(files: FileStorageRepository, plans: Plans) -> None:
+    nodes = await plans(
+        lambda: files.page(MANY, status=FileStatus.FAILED, policy="video", before=None, limit=5)
+    )
+    assert indexes(nodes) <= {"ix_files_owner_status_id", "ix_files_owner_policy_id"}
+
+
+async def test_one_file(files: FileStorageRepository, plans: Plans) -> None:
+    record = await any_file(files)
+
+    assert indexes(await plans(lambda: files.find(MANY, id=record.id))) <= BY_ID
+    assert indexes(await plans(lambda: files.find(MANY, key=record.key))) == {"uq_files_key"}
+
+
+async def test_several_files(files: FileStorageRepository, plans: Plans) -> None:
+    page = await files.page(MANY, status=None, policy=None, before=None, limit=20)
+    ids = [record.id for record in page]
+
+    assert indexes(await plans(lambda: files.find_all(MANY, ids))) <= BY_ID
+
+
+async def test_a_move(files: FileStorageRepository, plans: Plans) -> None:
+    before = await any_file(files)
+    after = dataclasses.replace(before, expires_at=NOON)
+
+    assert indexes(await plans(lambda: files.move(before, after, []))) <= BY_ID
+
+
+async def test_the_audit_trail(files: FileStorageRepository, plans: Plans) -> None:
+    record = await any_file(files)
+    nodes = await plans(lambda: files.events(MANY, record.id))
+
+    assert indexes(nodes) <= {*BY_ID, "ix_file_events_file_id_id"}
+
+
+async def test_an_idempotency_key(files: FileStorageRepository, plans: Plans) -> None:
+    record = await any_file(files)
+    claim = IdempotencyClaim(MANY, f"key-{record.id}", "f", NOON)
+    nodes = await plans(lambda: files.insert_once(claim, []))
+
+    assert indexes(nodes) == {"uq_idempotency_keys_owner_key"}
+
+
+async def test_pending_uploads_that_have_ended(filled: Database, plans: Plans) -> None:
+    """What a sweep will ask."""
+    ended = (
+        "SELECT id FROM files WHERE status = 'pending' AND ends_at < now()"
+        " ORDER BY ends_at LIMIT 100"
+    )
+    nodes = await plans(lambda: filled.run(lambda connection: connection.fetch(ended)))
+    assert indexes(nodes) == {"ix_files_ends_at"}
