@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import threading
+from importlib import import_module
 from types import FrameType
 from typing import Annotated
 
@@ -13,9 +14,11 @@ from app.cli.banner import announce
 from app.cli.configuration import load_settings
 from app.cli.listener import listen, port_of, url_of
 from app.cli.migrate import upgrade_database
+from app.cli.server import run_server
 from app.infrastructure.development import with_jwt_secret
 from app.infrastructure.embedded.die_with_parent import die_with_parent
 from app.infrastructure.embedded.stack import running_engines
+from app.infrastructure.logging import configure_logging
 from app.settings import Settings, StorageType
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -31,17 +34,19 @@ def serve(
         die_with_parent(os.getppid(), signal.SIGKILL)
     _exit_on_stop_signals()
     configured = load_settings()
-    _configure_logging(configured)
+    configure_logging(configured)
     with listen(configured.host, configured.port) as listener:
         wanted = configured.model_copy(update={"port": port_of(listener)})
-        with running_engines(with_jwt_secret(wanted)) as settings:
+        with running_engines(with_jwt_secret(wanted), meanwhile=_import_application) as settings:
             _prepare(settings)
             if not settings.is_production:
                 _announce_later(settings, url_of(listener))
-            # Imported here: FastAPI takes its time, and the engines start meanwhile.
-            from app.cli.server import run_server
-
             run_server(settings, configured, listener)
+
+
+def _import_application() -> None:
+    """A second of work that the migrations and the server need done, and the engines do not."""
+    import_module("app.main")
 
 
 def _exit_on_stop_signals() -> None:
@@ -58,12 +63,6 @@ def _exit(number: int, frame: FrameType | None) -> None:
     for other in _STOP_SIGNALS:
         signal.signal(other, signal.SIG_IGN)  # A second Ctrl-C must not leave an engine behind.
     sys.exit(0)
-
-
-def _configure_logging(settings: Settings) -> None:
-    from app.infrastructure.logging import configure_logging
-
-    configure_logging(settings)
 
 
 def _prepare(settings: Settings) -> None:

@@ -6,10 +6,9 @@ import socket
 import tempfile
 import threading
 from multiprocessing.connection import wait
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
-from fastapi import FastAPI
 from pydantic import SecretStr
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
@@ -17,9 +16,16 @@ from uvicorn.supervisors import Multiprocess
 from app.cli.errors import CommandError
 from app.settings import Settings
 
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
 KEEP_ALIVE_TIMEOUT = 75
 """Seconds; longer than proxies keep an idle connection (60 by default in nginx and AWS's ALB),
 or they would now and then send a request into one that we have just closed."""
+
+WORKER_TIMEOUT = 60
+"""Seconds that a worker may be silent before it is replaced: a cold import on a busy machine takes
+more than uvicorn's 5, and would be started over and over."""
 
 SHUTDOWN_TIMEOUT = 10
 """Seconds for requests in flight; orchestrators kill after 30 (Kubernetes) or 10 (Docker)."""
@@ -48,14 +54,19 @@ def _run_workers(settings: Settings, configured: Settings, listener: socket.sock
     with tempfile.TemporaryDirectory(prefix="slipway-metrics-") as directory:
         os.environ |= resolved_environment(settings, configured)
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
-        config = _config("app.cli.server:worker", factory=True, workers=settings.workers)
+        config = _config(
+            "app.cli.server:worker",
+            factory=True,
+            workers=settings.workers,
+            timeout_worker_healthcheck=WORKER_TIMEOUT,
+        )
         supervisor = Multiprocess(config, [listener])
         supervisor.run()
         if any(worker.exitcode == STARTUP_FAILURE for worker in supervisor.processes):
             raise CommandError("the workers did not start, see the log above")
 
 
-def _config(app: FastAPI | str, **options: Any) -> uvicorn.Config:
+def _config(app: "FastAPI | str", **options: Any) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="uvloop",
@@ -87,7 +98,7 @@ def _plain(value: Any) -> str:
     return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
 
-def worker() -> FastAPI:
+def worker() -> "FastAPI":
     """The application of one supervised worker."""
     from app.main import create_app
 

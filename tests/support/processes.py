@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-DEADLINE = 30.0
+DEADLINE = 90.0
 """Seconds: far beyond what any of it takes, so that a slow machine fails nothing."""
 
 

@@ -1,6 +1,6 @@
 """Which engines the settings ask for, started together and stopped in reverse."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def running_engines(settings: Settings, *, store: bool = True) -> Iterator[Settings]:
+def running_engines(
+    settings: Settings, *, store: bool = True, meanwhile: Callable[[], None] = lambda: None
+) -> Iterator[Settings]:
     """Run what `settings` leave open, and yield them with every address and key filled in.
 
     No DATABASE_URL: a PostgreSQL. `STORAGE_TYPE=local` without S3_ENDPOINT_URL: a SeaweedFS,
-    unless `store` is false. Call it from the main thread. Raises EngineError, also when another
-    service runs on the same DATA_DIR.
+    unless `store` is false. `meanwhile` is called while they start. Call it from the main thread.
+    Raises EngineError, also when another service runs on the same DATA_DIR.
     """
     needs_database = settings.database_url is None
     needs_store = store and _lacks_store(settings)
@@ -28,10 +30,11 @@ def running_engines(settings: Settings, *, store: bool = True) -> Iterator[Setti
         if needs_database or needs_store:
             stack.enter_context(locked(settings.data_dir))
         found: dict[str, Any] = {}
-        # SeaweedFS takes the longest to start, and does it while PostgreSQL starts.
+        # SeaweedFS takes the longest, nearly all of it waiting.
         seaweedfs = _launch_store(settings, stack) if needs_store else None
         if needs_database:
             found |= _start_database(settings, stack)
+        meanwhile()
         if seaweedfs:
             found |= _store_settings(seaweedfs.start())
         yield settings.model_copy(update=found)
