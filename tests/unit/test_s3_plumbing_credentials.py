@@ -197,6 +197,16 @@ async def test_the_same_credentials_again_keep_their_signer(role: Role, rotation
     assert (len(role.threads), rotation.chosen) == (1, ["sigv4"])
 
 
+async def test_closing_gives_up_a_renewal(role: Role, rotation: Rotation) -> None:
+    await rotation.key(START)
+    role.may_answer.clear()
+    role.now = START + timedelta(minutes=46)
+    await rotation.key(role.now)
+    rotation.rotating.close()
+    with pytest.raises(asyncio.CancelledError):
+        await rotation.rotating._renewal
+
+
 async def test_no_url_outlives_the_credentials(role: Role) -> None:
     settings = SETTINGS.model_copy(update={"s3_access_key": None})
     with pytest.MonkeyPatch.context() as patch:

@@ -68,6 +68,11 @@ class RotatingSigner:
         """Read the first generation; raises `StorageUnavailable` when there are no credentials."""
         self._accept(await self._read(), now)
 
+    def close(self) -> None:
+        """Give up a renewal under way."""
+        if self._renewal is not None:
+            self._renewal.cancel()
+
     async def current(self, now: datetime) -> Generation:
         """The generation to sign with; raises `StorageUnavailable` when it has ended for good."""
         if now >= self._renew_at:

@@ -153,6 +153,7 @@ class S3ObjectStore:
 
     async def close(self) -> None:
         """Drop waiting calls and close the connections; a call under way ends by its timeouts."""
+        self._signers.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._client.close()
 
@@ -202,7 +203,8 @@ async def open_s3_store(
 ) -> S3ObjectStore:
     """Open the store without calling it; `on_signer` is told which signer is in use.
 
-    Raises `StorageUnavailable` when boto3 finds no credentials.
+    Raises `StorageUnavailable` when boto3 finds no credentials, and what botocore raises for a
+    role that cannot be assumed or a bucket name that cannot be.
     """
     pool = ThreadPoolExecutor(settings.s3_max_connections, thread_name_prefix="s3")
     try:
