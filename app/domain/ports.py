@@ -46,10 +46,10 @@ class SignedRequest:
     """
 
     method: str
-    url: str
+    url: str = field(repr=False)
     expires_at: datetime
     headers: Mapping[str, str] = field(default_factory=dict)
-    fields: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
