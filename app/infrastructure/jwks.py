@@ -24,7 +24,7 @@ from app.infrastructure.jwt_keys import Keys, published_keys
 MAX_AGE = 600.0
 """Seconds until keys are fetched again: how long a withdrawn key may still verify."""
 MIN_INTERVAL = 10.0
-"""Seconds between two fetches, whether or not the first succeeded."""
+"""Seconds between two fetches, whether or not the first succeeded; longer than `TIMEOUT`."""
 TIMEOUT = 3.0
 """Seconds for one fetch in all."""
 MAX_BYTES = 256 * 1024
@@ -109,7 +109,7 @@ class Jwks:
             await asyncio.shield(self._refreshing)
 
     def _start_refresh(self) -> None:
-        if self._refreshing is None and self._clock() - self._tried_at >= MIN_INTERVAL:
+        if self._clock() - self._tried_at >= MIN_INTERVAL:
             self._tried_at = self._clock()
             self._refreshing = asyncio.create_task(self._fetch())
 
@@ -172,10 +172,7 @@ def _download(pool: urllib3.PoolManager, url: str) -> bytes:
 
 
 def _members(body: bytes) -> list[Any]:
-    try:
-        document = json.loads(body)
-    except RecursionError:
-        raise ValueError("JSON nested too deeply") from None
+    document = json.loads(body)
     members = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(members, list) or len(members) > MAX_KEYS:
         raise ValueError(f"not a JWK Set of at most {MAX_KEYS} keys")

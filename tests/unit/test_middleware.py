@@ -111,6 +111,7 @@ async def test_the_clients_id_is_kept(api: httpx.AsyncClient) -> None:
         answer = await api.get("/files/1", headers={"X-Request-ID": given})
         assert answer.headers["x-request-id"] == given
         assert answer.json()["request_id"] == given
+        assert not log_context.get()
 
 
 @pytest.mark.parametrize(
