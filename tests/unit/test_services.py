@@ -266,9 +266,9 @@ async def test_what_was_signed_does_not_show_in_a_repr(world: World) -> None:
     for method in (RequestedMethod.PUT, RequestedMethod.POST):
         upload = await world.uploads.create(ALICE, dataclasses.replace(HELLO, method=method))
         assert upload.signed is not None
-        shown = repr(upload)
+        shown = repr(upload.signed)
         assert upload.signed.url not in shown
-        assert not any(value in shown for value in upload.signed.fields.values() if len(value) > 40)
+        assert not any(value in shown for value in upload.signed.fields.values())
 
 
 async def test_a_download_is_noted_in_the_trail(world: World) -> None:
