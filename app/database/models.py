@@ -1,4 +1,4 @@
-"""The tables. Times are `timestamptz`, sizes bytes; docs/adr/0001 says why each index is there.
+"""The tables. Times are `timestamptz`, sizes bytes; docs/adr/0011 says what each index is for.
 
 A change here needs a migration (`alembic revision --autogenerate`): a test holds them equal.
 """

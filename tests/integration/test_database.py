@@ -77,18 +77,23 @@ async def test_it_answers(database: Database) -> None:
 
 async def test_each_statement_is_bounded(database_url: str) -> None:
     async with opened(database_url, timeout=0.1) as database:
-        with pytest.raises(DatabaseUnavailable):
+        with pytest.raises(DatabaseUnavailable) as failure:
             await database.run(lambda connection: connection.execute("SELECT pg_sleep(60)"))
+        # By the server, so that it does not go on with what nobody waits for.
+        assert isinstance(failure.value.__cause__, asyncpg.QueryCanceledError)
         await database.ping()
 
 
 async def test_a_silent_server_is_bounded(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The client's own clock, for when the server's statement_timeout cannot be heard."""
+    """The client's own clock ends it, and nobody else gets that connection."""
     monkeypatch.setattr(config, "CLIENT_MARGIN", 0.1)
 
+    used = []
+
     async def deaf(connection: Connection) -> None:
+        used.append(connection.get_server_pid())
         await connection.execute("SET statement_timeout = 0")
         await connection.execute("SELECT pg_sleep(60)")
 
@@ -96,7 +101,7 @@ async def test_a_silent_server_is_bounded(
         with pytest.raises(DatabaseUnavailable) as failure:
             await database.run(deaf)
         assert isinstance(failure.value.__cause__, TimeoutError)
-        await database.ping()
+        assert await database.run(lambda c: c.fetchval("SELECT pg_backend_pid()")) not in used
 
 
 async def test_waiting_for_a_connection_is_bounded(database_url: str) -> None:

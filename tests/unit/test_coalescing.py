@@ -119,8 +119,9 @@ async def test_so_many_batches_fly_at_once_and_no_more(sink: Sink) -> None:
 
 async def test_it_starts_again_after_a_pause(sink: Sink) -> None:
     batches = coalescer(sink.flush)
-    for item in range(3):
-        await batches.submit(item)
+    async with asyncio.timeout(5):
+        for item in range(3):
+            await batches.submit(item)
 
     assert sink.batches == [[0], [1], [2]]
 
