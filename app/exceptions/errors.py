@@ -78,7 +78,7 @@ class Forbidden(SlipwayError):
 
 class NotFound(SlipwayError):
     code = "not_found"
-    title = "No such file"
+    title = "Not found"
 
 
 class IllegalTransition(SlipwayError):
