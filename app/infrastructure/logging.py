@@ -24,6 +24,9 @@ log_context: ContextVar[Mapping[str, Any]] = ContextVar("log_context", default=M
 _UNSAFE = ("boto3", "botocore", "s3transfer", "urllib3", "sqlalchemy", "uvicorn.access")
 """Below WARNING these write signatures, SQL parameters or query strings."""
 
+_CHATTY = ("alembic.runtime.plugins",)
+"""Below WARNING these tell what a reader of logs has no use for."""
+
 
 def configure_logging(settings: Settings) -> None:
     """Route structlog and the standard library to one renderer; may be called again."""
@@ -40,7 +43,7 @@ def configure_logging(settings: Settings) -> None:
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(handlers=[_ToStructlog()], level=level, force=True)
-    for name in _UNSAFE:
+    for name in (*_UNSAFE, *_CHATTY):
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         _use_root_handler(logging.getLogger(name))
