@@ -1,5 +1,7 @@
 """Settings for a command."""
 
+from importlib import import_module
+
 from pydantic import ValidationError
 
 from app.cli.errors import CommandError
@@ -15,6 +17,22 @@ def load_settings() -> Settings:
             _describe(problem["loc"], problem["msg"]) for problem in error.errors()
         )
         raise CommandError(f"the settings are wrong: {problems}") from None
+
+
+def check_application(settings: Settings) -> None:
+    """Import the application, and raise CommandError for a setting that it would not start with.
+
+    The application raises the same by itself, but in its lifespan, where it becomes a traceback.
+    """
+    import_module("app.main")
+    from app.infrastructure.jwt_verifier import jwt_verifier
+    from app.infrastructure.policy_file import load_policies
+
+    try:
+        load_policies(settings.upload_policies_file, settings.presign_expires_in)
+        jwt_verifier(settings)
+    except ValueError as error:
+        raise CommandError(str(error)) from None
 
 
 def _describe(location: tuple[int | str, ...], message: str) -> str:

@@ -1,6 +1,7 @@
 """`python -m app migrate`: bring the database up to date."""
 
 from app.cli.configuration import load_settings
+from app.cli.errors import CommandError
 from app.infrastructure.embedded.stack import running_engines
 from app.settings import Settings
 
@@ -12,8 +13,15 @@ def migrate() -> None:
 
 
 def upgrade_database(settings: Settings) -> None:
-    """Apply what is missing to the database of `settings`."""
+    """Apply what is missing to the database of `settings`. Raises CommandError for a wrong URL."""
     from app.database.migrate import upgrade
 
-    if settings.database_url is not None:
+    if settings.database_url is None:
+        return
+    try:
         upgrade(settings.database_url.get_secret_value())
+    except ValueError:  # whose message may quote a part of the password
+        raise CommandError(
+            "DATABASE_URL cannot be read: write postgresql://user:password@host:5432/database, "
+            "special characters of the password percent-encoded"
+        ) from None

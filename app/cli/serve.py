@@ -4,14 +4,13 @@ import os
 import signal
 import sys
 import threading
-from importlib import import_module
 from types import FrameType
 from typing import Annotated
 
 import typer
 
 from app.cli.banner import announce
-from app.cli.configuration import load_settings
+from app.cli.configuration import check_application, load_settings
 from app.cli.listener import listen, port_of, url_of
 from app.cli.migrate import upgrade_database
 from app.cli.server import run_server
@@ -36,17 +35,13 @@ def serve(
     configured = load_settings()
     configure_logging(configured)
     with listen(configured.host, configured.port) as listener:
-        wanted = configured.model_copy(update={"port": port_of(listener)})
-        with running_engines(with_jwt_secret(wanted), meanwhile=_import_application) as settings:
+        wanted = with_jwt_secret(configured.model_copy(update={"port": port_of(listener)}))
+        # While the engines start, the import of the application costs no time.
+        with running_engines(wanted, meanwhile=lambda: check_application(wanted)) as settings:
             _prepare(settings)
             if not settings.is_production:
                 _announce_later(settings, url_of(listener))
             run_server(settings, configured, listener)
-
-
-def _import_application() -> None:
-    """A second of work that the migrations and the server need done, and the engines do not."""
-    import_module("app.main")
 
 
 def _exit_on_stop_signals() -> None:

@@ -15,6 +15,15 @@ import pytest
 from tests.e2e.running import COMMAND, ROOT, Service, environment, running, started
 from tests.support.processes import DEADLINE, engines_of, eventually
 
+# Nothing is asked of either address: the service starts without its database and its store.
+PRODUCTION = {
+    "ENVIRONMENT": "production",
+    "DATABASE_URL": "postgresql://127.0.0.1:9/slipway",
+    "STORAGE_TYPE": "s3",
+    "S3_ENDPOINT_URL": "http://127.0.0.1:9",
+    "JWT_SECRET": "0123456789abcdef0123456789abcdef-x",
+}
+
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
@@ -172,6 +181,20 @@ def test_a_taken_port_is_refused_before_anything_starts(tmp_path: Path) -> None:
             assert service.errors.count("\n") == 1
             assert port in service.errors
             assert not service.data_dir.exists()
+
+
+def test_a_wrong_setting_is_one_line(tmp_path: Path) -> None:
+    with started(tmp_path, **PRODUCTION, UPLOAD_POLICIES_FILE="missing.toml") as service:
+        assert service.wait_until_ended() == 1
+        assert "missing.toml" in service.errors.splitlines()[-1]
+        assert "Traceback" not in service.errors
+
+
+def test_workers_that_cannot_start_end_the_service(tmp_path: Path) -> None:
+    with started(tmp_path, **PRODUCTION, WORKERS="2", RATE_LIMIT="nonsense") as service:
+        assert service.wait_until_ended() == 1
+        assert "the workers did not start" in service.errors
+        assert service.output == ""
 
 
 def test_a_second_service_on_the_same_data_is_refused(service: Service) -> None:

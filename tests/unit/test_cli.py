@@ -1,6 +1,7 @@
 """Commands: what they print, and how they fail."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -103,6 +104,16 @@ class TestErrors:
         code, _, err = run("serve")
         assert (code, err.count("\n")) == (1, 1)
         assert "DATABASE_URL" in err
+
+    @pytest.mark.parametrize("url", ["mysql://u:sesame@h/x", "postgresql://u:se@me@h:1:2/x"])
+    def test_a_wrong_database_url_is_not_repeated(
+        self, run, monkeypatch: pytest.MonkeyPatch, url: str
+    ) -> None:
+        monkeypatch.setenv("DATABASE_URL", url)
+        code, out, err = run("migrate")
+        assert (code, out, err.count("\n")) == (1, "", 1)
+        assert "DATABASE_URL" in err
+        assert not re.search("sesame|me@", err)
 
     def test_an_unwritable_data_dir_is_named(self, run, monkeypatch: pytest.MonkeyPatch) -> None:
         Path("file").write_text("")
