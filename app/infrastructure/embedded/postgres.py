@@ -108,7 +108,8 @@ class EmbeddedPostgres:
         if user:
             let_in(self._data)
             let_in(binaries)
-            let_read(binaries.parent)
+            for tree in _installation(binaries):
+                let_read(tree)
         _make_private(self._sockets, user)
 
     def _initialise(self, binaries: Path, user: SystemUser | None) -> None:
@@ -189,6 +190,12 @@ def _binaries() -> Path:
             "pip install -r requirements-dev.txt, or set DATABASE_URL"
         )
     return Path(package.submodule_search_locations[0], "pginstall", "bin").resolve()
+
+
+def _installation(binaries: Path) -> list[Path]:
+    """What the programs load: their own tree, and the libraries that auditwheel put beside it."""
+    package = binaries.parents[1]
+    return [binaries.parent, *package.parent.glob(f"{package.name}.libs")]
 
 
 def _socket_directory(directory: Path) -> Path:
