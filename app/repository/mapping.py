@@ -12,6 +12,8 @@ from app.database.models import FileModel
 from app.domain.checksum import Checksum, ChecksumAlgorithm
 from app.domain.file import FileEvent, FileRecord, FileStatus, UploadMethod
 
+_encoder = json.JSONEncoder(ensure_ascii=False)  # json.dumps would make one for each call
+
 Row = Mapping[str, Any] | asyncpg.Record
 
 _CHECKSUM = ("checksum_algorithm", "checksum_value")
@@ -108,4 +110,4 @@ def _uuid(value: UUID) -> UUID:
 
 
 def _json(value: Mapping[str, Any]) -> str:
-    return json.dumps(dict(value), ensure_ascii=False)
+    return _encoder.encode(dict(value))

@@ -128,7 +128,8 @@ async def test_a_table_in_use_is_not_waited_for_long(
     async with holder.transaction():
         await holder.execute("LOCK TABLE files IN ACCESS SHARE MODE")
         with pytest.raises(Exception, match="lock timeout"):
-            await asyncio.to_thread(command.downgrade, patched, "base")
+            async with asyncio.timeout(5):
+                await asyncio.to_thread(command.downgrade, patched, "base")
     await holder.close()
     assert await schema(own_database_url)
 
