@@ -1,0 +1,67 @@
+"""`python -m app bucket` on a store that has no bucket yet."""
+
+import uuid
+from typing import TYPE_CHECKING
+
+import pytest
+from botocore.exceptions import ClientError
+from typer.testing import CliRunner
+
+from app.cli import app
+from app.cli.errors import CommandError
+from app.exceptions.errors import StorageUnavailable
+from app.infrastructure.embedded.seaweedfs import S3Server
+from app.infrastructure.storage.bucket import cors_configuration, lifecycle_configuration
+from app.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+ORIGINS = ["https://a.example", "https://b.example"]
+
+
+@pytest.fixture(autouse=True)
+def _environment(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    given = {
+        "STORAGE_TYPE": "s3",
+        "S3_ENDPOINT_URL": s3_server.endpoint_url,
+        "S3_ACCESS_KEY": s3_server.access_key,
+        "S3_SECRET_KEY": s3_server.secret_key,
+        "S3_BUCKET": f"command-{uuid.uuid4().hex[:12]}",
+        "S3_PROVIDER": "seaweedfs",
+        "CORS_ORIGINS": ",".join(ORIGINS),
+        "JWT_SECRET": "a-key-of-more-than-thirty-two-bytes",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+
+
+def _run() -> None:
+    CliRunner().invoke(app, ["bucket"], catch_exceptions=False)
+
+
+def test_makes_the_bucket_and_its_rules_and_may_run_again(admin_s3: "S3Client") -> None:
+    name = Settings.load().s3_bucket
+    with pytest.raises(ClientError):
+        admin_s3.head_bucket(Bucket=name)
+    for _ in range(2):
+        _run()
+        cors = admin_s3.get_bucket_cors(Bucket=name)["CORSRules"]
+        assert cors == cors_configuration(ORIGINS)["CORSRules"]
+        [rule] = admin_s3.get_bucket_lifecycle_configuration(Bucket=name)["Rules"]
+        [wanted] = lifecycle_configuration()["Rules"]
+        assert rule["AbortIncompleteMultipartUpload"] == wanted["AbortIncompleteMultipartUpload"]
+
+
+def test_leaves_the_embedded_store_to_serve(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STORAGE_TYPE", "local")
+    with pytest.raises(CommandError, match="STORAGE_TYPE=s3"):
+        _run()
+
+
+def test_says_when_the_store_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("S3_SECRET_KEY", "another")
+    with pytest.raises(StorageUnavailable, match="denies access"):
+        _run()
