@@ -1,6 +1,9 @@
 """The pinned requirements follow from the short lists (checked without a registry)."""
 
+import ast
 import re
+import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -27,9 +30,36 @@ def _pinned(name: str) -> dict[str, str]:
     return {canonicalize_name(name.partition("[")[0]): version for name, version, _ in pins}
 
 
+def _imported() -> set[str]:
+    """Top-level names of the modules that files of the service import."""
+    names: set[str] = set()
+    for file in (ROOT / "app").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names.add(node.module.partition(".")[0])
+    return names
+
+
+def _modules_of(distributions: set[str]) -> set[str]:
+    return {
+        module
+        for module, owners in packages_distributions().items()
+        if distributions & {canonicalize_name(owner) for owner in owners}
+    }
+
+
 @pytest.mark.parametrize("name", ["requirements", "requirements-dev"])
 def test_every_direct_dependency_is_pinned_with_hashes(name: str) -> None:
     assert _declared(f"{name}.in") <= _pinned(f"{name}.txt").keys()
+
+
+def test_every_package_that_the_service_imports_is_declared() -> None:
+    parts_of_others = {"starlette", "botocore"}
+    only_in_development = {"psutil", "mypy-boto3-s3"}
+    allowed = _declared("requirements.in") | parts_of_others | only_in_development
+    assert _imported() - set(sys.stdlib_module_names) - {"app"} <= _modules_of(allowed)
 
 
 def test_development_runs_the_versions_of_production() -> None:
