@@ -1,23 +1,17 @@
-"""`GET /files` deep in a long list: page 1 against page 1,000 of an owner of 1,000,000 files.
-
-`python -m benchmarks.listing` fills a database of its own, which takes about half a minute, and
-prints milliseconds per page as the repository returns it; the ratio holds from machine to machine.
-"""
+"""A page deep in a long list: page 1 against page 1,000 of an owner of 1,000,000 files."""
 
 import asyncio
 import statistics
-import tempfile
 import time
-from collections.abc import Awaitable, Callable
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
 import asyncpg
 
 from app.database.config import Database
-from app.database.migrate import upgrade
-from app.infrastructure.embedded.postgres import EmbeddedPostgres
 from app.repository.file_storage_repository import FileStorageRepository
+from benchmarks.report import Outcome, at_most
+from benchmarks.stage import Stage
 
 FILES = 1_000_000
 PAGE = 50
@@ -34,31 +28,32 @@ SELECT uuidv7(), $1, 'uploads/2026/11/21/' || n || '.png', 'cat.png', 'image/png
 FROM generate_series(1, $2::int) AS n
 """
 
+AFTER_THIS = "SELECT id FROM files WHERE owner = $1 ORDER BY id DESC OFFSET $2 LIMIT 1"
 
-def measure() -> dict[str, float]:
-    """`{"page_1": ms, "page_1000": ms, "ratio": page_1000 / page_1}`, medians of 100 each."""
-    with tempfile.TemporaryDirectory(prefix="slipway-bench-") as directory:
-        server = EmbeddedPostgres(Path(directory))
-        try:
-            url = server.start()
-            upgrade(url)
-            return asyncio.run(_measure(url))
-        finally:
-            server.stop()
+Question = Callable[[], Awaitable[object]]
 
 
-async def _measure(url: str) -> dict[str, float]:
-    deep = await _fill(url)
+def measure(stage: Stage) -> list[Outcome]:
+    """The one target of the listing. Fills the database first, which takes half a minute."""
+    shallow, deep = asyncio.run(_measure(stage.database_url))
+    print(f"\n{'GET /files, repository':24}{'ms':>8}")
+    print(f"{'page 1':24}{shallow:8.2f}\n{f'page {DEEP}':24}{deep:8.2f}")
+    return [at_most(f"a page of {PAGE}, page {DEEP} / page 1", deep / shallow, 1.5)]
+
+
+async def _measure(url: str) -> Sequence[float]:
+    last_seen = await _fill(url)
     database = Database(url)
     await database.open()
     files = FileStorageRepository(database)
 
-    def page(before: UUID | None) -> Callable[[], Awaitable[object]]:
+    def page(before: UUID | None) -> Question:
         return lambda: files.page(OWNER, status=None, policy=None, before=before, limit=PAGE)
 
-    first, thousandth = await _alternating(page(None), page(deep))
-    await database.close()
-    return {"page_1": first, "page_1000": thousandth, "ratio": thousandth / first}
+    try:
+        return await _in_turns(page(None), page(last_seen))
+    finally:
+        await database.close()
 
 
 async def _fill(url: str) -> UUID:
@@ -66,15 +61,13 @@ async def _fill(url: str) -> UUID:
     connection = await asyncpg.connect(url)
     await connection.execute(FILL, OWNER, FILES)
     await connection.execute("VACUUM ANALYZE files")
-    cursor: UUID = await connection.fetchval(
-        "SELECT id FROM files ORDER BY id DESC OFFSET $1 LIMIT 1", (DEEP - 1) * PAGE - 1
-    )
+    last_seen: UUID = await connection.fetchval(AFTER_THIS, OWNER, (DEEP - 1) * PAGE - 1)
     await connection.close()
-    return cursor
+    return last_seen
 
 
-async def _alternating(*questions: Callable[[], Awaitable[object]]) -> list[float]:
-    """The median milliseconds of each, asked in turn so that a busy machine hits all alike."""
+async def _in_turns(*questions: Question) -> list[float]:
+    """The median milliseconds of each, asked in turns because machines drift."""
     taken: list[list[float]] = [[] for _ in questions]
     for _ in range(ROUNDS):
         for times, question in zip(taken, questions, strict=True):
@@ -82,8 +75,3 @@ async def _alternating(*questions: Callable[[], Awaitable[object]]) -> list[floa
             await question()
             times.append((time.perf_counter() - started) * 1000)
     return [statistics.median(times) for times in taken]
-
-
-if __name__ == "__main__":
-    for name, value in measure().items():
-        print(f"{name:>10} {value:8.2f}")
