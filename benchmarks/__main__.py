@@ -7,12 +7,16 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from benchmarks import presign
+from benchmarks import listing, memory, presign, signing, status
 from benchmarks.report import Outcome, print_outcomes
 from benchmarks.stage import Stage, running_stage
 
 BENCHMARKS: Mapping[str, Callable[[Stage], list[Outcome]]] = {
     "presign": presign.measure,
+    "signing": signing.measure,
+    "status": status.measure,
+    "memory": memory.measure,
+    "listing": listing.measure,
 }
 
 

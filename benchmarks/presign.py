@@ -42,7 +42,7 @@ def measure(stage: Stage) -> list[Outcome]:
 
 def presign_request(stage: Stage) -> bytes:
     """The same request for all three."""
-    return http_request("POST", "/presigned-url", BODY, token=stage.token)
+    return http_request("POST", "/presigned-url", BODY, token=stage.token_for())
 
 
 def _sample(server: Server, request: bytes) -> Sample:

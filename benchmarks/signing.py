@@ -1,7 +1,6 @@
 """The cost of signing: boto3 against the fast signer, for the same request at the same place.
 
-`python -m benchmarks.signing` prints microseconds per signature; absolute figures drift, the
-ratios hold.
+Microseconds per signature drift from machine to machine, the ratios hold.
 """
 
 import timeit
@@ -16,6 +15,8 @@ from app.infrastructure.storage.credentials import SigningCredentials
 from app.infrastructure.storage.probe import fast_signer
 from app.infrastructure.storage.signer import Signer
 from app.settings import Settings, StorageType
+from benchmarks.report import Outcome, at_least
+from benchmarks.stage import Stage
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 KEY = "uploads/2026/11/21/0199f3ab-1234-7abc-8def-0123456789ab.png"
@@ -37,10 +38,11 @@ SIGNATURES: Mapping[str, Callable[[Signer], object]] = {
 }
 
 
-def measure() -> dict[str, dict[str, float]]:
-    """`{kind: {"boto3": µs, "sigv4": µs, "ratio": boto3 / sigv4}}`, the best of five runs each."""
+def measure(_stage: Stage) -> list[Outcome]:
+    """How many signatures the fast signer makes while boto3 makes one; the best of five runs."""
     slow, fast = signers()
-    return {kind: _compare(sign, slow, fast) for kind, sign in SIGNATURES.items()}
+    print(f"\n{'Signing, µs':16}{'boto3':>8}{'sigv4':>8}{'ratio':>8}")
+    return [_compare(kind, sign, slow, fast) for kind, sign in SIGNATURES.items()]
 
 
 def signers() -> tuple[Signer, Signer]:
@@ -56,22 +58,14 @@ def signers() -> tuple[Signer, Signer]:
     return authority, fast_signer(authority, credentials, settings.s3_bucket)
 
 
-def _compare(sign: Callable[[Signer], object], slow: Signer, fast: Signer) -> dict[str, float]:
+def _compare(kind: str, sign: Callable[[Signer], object], slow: Signer, fast: Signer) -> Outcome:
     boto3_us = _microseconds(lambda: sign(slow), 200)
     sigv4_us = _microseconds(lambda: sign(fast), 5000)
-    return {"boto3": boto3_us, "sigv4": sigv4_us, "ratio": boto3_us / sigv4_us}
+    ratio = boto3_us / sigv4_us
+    print(f"{kind:16}{boto3_us:8.1f}{sigv4_us:8.2f}{ratio:8.1f}")
+    return at_least(f"Signing ({kind}), time of boto3 / ours", ratio, 15)
 
 
 def _microseconds(call: Callable[[], object], times: int) -> float:
     call()
     return min(timeit.repeat(call, number=times, repeat=5)) / times * 1e6
-
-
-def main() -> None:
-    print(f"{'µs':6}{'boto3':>8}{'sigv4':>8}{'ratio':>8}")
-    for kind, found in measure().items():
-        print(f"{kind:6}{found['boto3']:8.1f}{found['sigv4']:8.2f}{found['ratio']:8.1f}")
-
-
-if __name__ == "__main__":
-    main()

@@ -14,8 +14,6 @@ from app.infrastructure.embedded.stack import running_engines
 from app.infrastructure.storage.bucket import set_up_bucket
 from app.settings import Settings
 
-OWNER = "bench"
-
 
 @dataclass(frozen=True, slots=True)
 class Stage:
@@ -24,9 +22,8 @@ class Stage:
     settings: Settings
     directory: Path
 
-    @property
-    def token(self) -> str:
-        return issue_token(self.settings, OWNER, expires_in=3600)
+    def token_for(self, owner: str = "bench") -> str:
+        return issue_token(self.settings, owner, expires_in=3600)
 
     @property
     def database_url(self) -> str:
