@@ -1,6 +1,5 @@
 """Problems in the OpenAPI document: each status with a worked example for each of its codes."""
 
-from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
@@ -58,11 +57,14 @@ def problem_responses(*classes: type[SlipwayError]) -> dict[int | str, dict[str,
     responses: dict[int | str, dict[str, Any]] = {}
     for error in classes:
         status = STATUS[error]
-        response = responses.setdefault(status, _response(status))
-        response["content"][MEDIA_TYPE]["examples"][error.code] = {
+        response = responses.setdefault(status, _response())
+        examples = response["content"][MEDIA_TYPE]["examples"]
+        examples[error.code] = {
             "summary": error.title,
             "value": problem_of(_EXAMPLE_OF[error], _REQUEST_ID),
         }
+        # Not the phrase of http.HTTPStatus, which differs between versions of Python.
+        response["description"] = "; ".join(example["summary"] for example in examples.values())
         if issubclass(error, RetryableError):
             response["headers"] = {"Retry-After": _RETRY_AFTER}
     return responses
@@ -88,9 +90,6 @@ def add_problem_schema(app: FastAPI) -> None:
 _RETRY_AFTER = {"description": "Seconds to wait", "schema": {"type": "integer", "minimum": 1}}
 
 
-def _response(status: int) -> dict[str, Any]:
+def _response() -> dict[str, Any]:
     schema = {"$ref": _REF.format(model="Problem")}
-    return {
-        "description": HTTPStatus(status).phrase,
-        "content": {MEDIA_TYPE: {"schema": schema, "examples": {}}},
-    }
+    return {"content": {MEDIA_TYPE: {"schema": schema, "examples": {}}}}
