@@ -13,8 +13,9 @@ from app.infrastructure.logging import configure_logging
 from app.infrastructure.metrics import Metrics
 from app.openapi import describe
 from app.routers import file_status, files, operators, presigned_url
+from app.routers.body_limit import BodyLimitMiddleware
 from app.routers.docs import mount_docs
-from app.routers.middleware import BodyLimitMiddleware, RequestMiddleware
+from app.routers.middleware import RequestMiddleware
 from app.routers.problems import install_problem_handlers
 from app.settings import Settings
 

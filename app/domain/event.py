@@ -1,6 +1,31 @@
-"""Who is named as the actor of an event."""
+"""The lines of the audit trail that are not moves, and who stands in them."""
+
+from datetime import datetime
+
+from app.domain.file import FileEvent, FileRecord, FileStatus
 
 
 def user(subject: str) -> str:
     """The actor for what a token's holder did: `user:<sub>`."""
     return f"user:{subject}"
+
+
+def created(record: FileRecord) -> FileEvent:
+    """The first line of every trail; the first URL is issued with it."""
+    return FileEvent(
+        at=record.created_at,
+        actor=user(record.owner),
+        event="created",
+        to_status=FileStatus.PENDING,
+        detail={"method": record.method, "expires_at": record.expires_at.isoformat()},
+    )
+
+
+def url_issued(subject: str, method: str, expires_at: datetime, now: datetime) -> FileEvent:
+    """A further URL was handed out, for `method` and until `expires_at`; never the URL itself."""
+    return FileEvent(
+        at=now,
+        actor=user(subject),
+        event="url_issued",
+        detail={"method": method, "expires_at": expires_at.isoformat()},
+    )

@@ -8,6 +8,19 @@ from typing import Any
 from app.domain.file import FileEvent, FileRecord, FileStatus
 
 
+def intended(current: FileStatus, target: FileStatus, auto_complete: bool) -> FileStatus:
+    """What a report of `target` asks for.
+
+    Under `auto_complete` the report of an upload asks for completion, so that repeating it after
+    the answer was lost finds the file where it was meant to go.
+    """
+    reported = target is FileStatus.UPLOADED and current in (
+        FileStatus.PENDING,
+        FileStatus.COMPLETED,
+    )
+    return FileStatus.COMPLETED if reported and auto_complete else target
+
+
 def steps(current: FileStatus, target: FileStatus) -> tuple[FileStatus, ...]:
     """The states entered on the way: a pending file passes through `uploaded` to `completed`."""
     if current is FileStatus.PENDING and target is FileStatus.COMPLETED:

@@ -13,13 +13,16 @@
     ├── FileTooLarge           file_too_large         over the policy's or the method's limit
     ├── TypeNotAllowed         type_not_allowed       the policy refuses the type or extension
     ├── RequestTooLarge        request_too_large      the body of an API call is too long
-    ├── RateLimited            rate_limited           too many calls; carries when to try again
-    ├── StorageUnavailable     storage_unavailable    the object store did not answer
-    ├── DatabaseUnavailable    database_unavailable   PostgreSQL did not answer
-    ├── IdentityProviderUnavailable  identity_provider_unavailable  the JWKS did not answer
-    └── NotReady               not_ready              a part of the service does not work; names it
+    ├── MethodNotAllowed       method_not_allowed     the path does not take this HTTP method
+    ├── InternalError          internal_error         a defect of ours; the log has the rest
+    └── RetryableError                                passes by itself; says when to try again
+        ├── RateLimited                  rate_limited                   too many calls
+        ├── StorageUnavailable           storage_unavailable            the store did not answer
+        ├── DatabaseUnavailable          database_unavailable           PostgreSQL did not answer
+        ├── IdentityProviderUnavailable  identity_provider_unavailable  the JWKS did not answer
+        └── NotReady                     not_ready                      a part does not work
 
-The class knows nothing of HTTP: `routers/problems.py` maps each to a status.
+The class knows nothing of HTTP: `routers/problem_document.py` maps each to a status.
 `detail` is shown to the caller, so it must never hold a secret, a token or a signed URL.
 """
 
@@ -119,6 +122,16 @@ class TypeNotAllowed(SlipwayError):
 class RequestTooLarge(SlipwayError):
     code = "request_too_large"
     title = "The request body is too large"
+
+
+class MethodNotAllowed(SlipwayError):
+    code = "method_not_allowed"
+    title = "The path does not take this method"
+
+
+class InternalError(SlipwayError):
+    code = "internal_error"
+    title = "Something went wrong in the service"
 
 
 class RetryableError(SlipwayError):

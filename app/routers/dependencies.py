@@ -10,13 +10,13 @@ from app.domain.principal import Principal, Scope
 from app.exceptions.errors import (
     Forbidden,
     IdentityProviderUnavailable,
+    InternalError,
     InvalidRequest,
     RateLimited,
     RequestTooLarge,
     Unauthorized,
 )
 from app.routers.middleware import note_owner
-from app.routers.problem_document import InternalError
 
 GUARDED = (
     InvalidRequest,

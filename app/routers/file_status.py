@@ -12,7 +12,7 @@ from app.exceptions.errors import (
 )
 from app.routers.dependencies import GUARDED, Mover, get_container
 from app.routers.middleware import note_file
-from app.routers.problems import problem_responses
+from app.routers.problem_openapi import problem_responses
 from app.schemas.request.update_file_status_request import UpdateFileStatusRequest
 from app.schemas.response.file_response import FileResponse
 from app.service.file_storage import FileRef

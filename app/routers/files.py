@@ -14,7 +14,7 @@ from app.exceptions.errors import (
 )
 from app.routers.dependencies import GUARDED, Reader, Writer, get_container
 from app.routers.middleware import note_file
-from app.routers.problems import problem_responses
+from app.routers.problem_openapi import problem_responses
 from app.schemas.cursor import decode_cursor, encode_cursor
 from app.schemas.request.download_url_request import DownloadUrlRequest
 from app.schemas.response.file_response import (

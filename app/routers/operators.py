@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 
 from app.exceptions.errors import NotReady, SlipwayError
 from app.routers.dependencies import get_container
-from app.routers.problems import problem_responses
+from app.routers.problem_openapi import problem_responses
 from app.schemas.response.health_response import HealthResponse, ReadyResponse
 
 router = APIRouter(tags=["operators"])

@@ -11,7 +11,7 @@ from app.exceptions.errors import (
 )
 from app.routers.dependencies import GUARDED, IdempotencyKey, Writer, get_container
 from app.routers.middleware import note_file
-from app.routers.problems import problem_responses
+from app.routers.problem_openapi import problem_responses
 from app.schemas.request.presigned_url_request import PresignedUrlRequest, PresignedUrlsRequest
 from app.schemas.response.file_response import FileResponse, UploadsResponse
 

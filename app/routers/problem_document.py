@@ -16,23 +16,12 @@ from app.exceptions.errors import RetryableError, SlipwayError
 from app.infrastructure.logging import log_context
 from app.schemas.response.problem import MEDIA_TYPE
 
-
-class MethodNotAllowed(SlipwayError):
-    code = "method_not_allowed"
-    title = "The path does not take this method"
-
-
-class InternalError(SlipwayError):
-    code = "internal_error"
-    title = "Something went wrong in the service"
-
-
 STATUS: dict[type[SlipwayError], int] = {
     errors.InvalidRequest: 422,
     errors.Unauthorized: 401,
     errors.Forbidden: 403,
     errors.NotFound: 404,
-    MethodNotAllowed: 405,
+    errors.MethodNotAllowed: 405,
     errors.IllegalTransition: 409,
     errors.ObjectMissing: 409,
     errors.VerificationFailed: 409,
@@ -42,8 +31,8 @@ STATUS: dict[type[SlipwayError], int] = {
     errors.RequestTooLarge: 413,
     errors.TypeNotAllowed: 415,
     errors.RateLimited: 429,
-    InternalError: 500,
-    errors.StorageUnavailable: 500,  # as the requirements document asks
+    errors.InternalError: 500,
+    errors.StorageUnavailable: 500,  # what the first clients were promised
     errors.DatabaseUnavailable: 503,
     errors.IdentityProviderUnavailable: 503,
     errors.NotReady: 503,

@@ -8,8 +8,6 @@ from app.exceptions import errors
 from app.exceptions.errors import FieldError, RetryableError, SlipwayError
 from app.routers.problem_document import (
     STATUS,
-    InternalError,
-    MethodNotAllowed,
     problem_of,
 )
 from app.schemas.response.problem import MEDIA_TYPE, Problem
@@ -25,7 +23,7 @@ EXAMPLES: tuple[SlipwayError, ...] = (
     errors.Unauthorized("The token has expired."),
     errors.Forbidden("This needs the scope files:write; ask for a token that holds it."),
     errors.NotFound("There is no such file, or it is not yours."),
-    MethodNotAllowed("This path takes GET."),
+    errors.MethodNotAllowed("This path takes GET."),
     errors.IllegalTransition(
         "A file that is failed cannot become uploaded.", **{"from": "failed", "to": "uploaded"}
     ),
@@ -43,7 +41,7 @@ EXAMPLES: tuple[SlipwayError, ...] = (
     errors.RequestTooLarge("The body of a request may have up to 4194304 bytes."),
     errors.TypeNotAllowed("The policy 'avatar' allows image/*, not text/plain."),
     errors.RateLimited("Too many requests; try again in 12 s.", retry_after=12),
-    InternalError("The request failed; quote the request id when you report it."),
+    errors.InternalError("The request failed; quote the request id when you report it."),
     errors.StorageUnavailable("The object store does not answer; try again."),
     errors.DatabaseUnavailable("The database does not answer; try again."),
     errors.IdentityProviderUnavailable("The identity provider does not answer; try again."),

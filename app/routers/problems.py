@@ -10,20 +10,15 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.exceptions.errors import NotFound, SlipwayError
+from app.exceptions.errors import InternalError, MethodNotAllowed, NotFound, SlipwayError
 from app.routers.problem_document import (
-    STATUS,
-    InternalError,
-    MethodNotAllowed,
     ProblemResponse,
     current_request_id,
     problem,
     problem_response,
 )
-from app.routers.problem_openapi import add_problem_schema, problem_responses
+from app.routers.problem_openapi import add_problem_schema
 from app.routers.validation import invalid_request, unreadable_body
-
-__all__ = ["STATUS", "install_problem_handlers", "problem_response", "problem_responses"]
 
 _log = structlog.get_logger()
 

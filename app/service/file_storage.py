@@ -7,11 +7,12 @@ from datetime import datetime
 from uuid import UUID
 
 from app.domain.download import Disposition, served_disposition
-from app.domain.event import user
+from app.domain.event import url_issued, user
 from app.domain.file import DOWNLOADABLE, FileEvent, FileRecord, FileStatus, Move, plan_move
 from app.domain.policy import Policies
 from app.domain.ports import FileRepository, ObjectStore, SignedRequest
 from app.domain.principal import Principal
+from app.domain.transition import intended
 from app.exceptions.errors import DatabaseUnavailable, NotFound, ObjectMissing
 from app.service.completion import Completion
 
@@ -83,14 +84,14 @@ class FileStorageService:
     async def update_status(
         self, principal: Principal, ref: FileRef, target: FileStatus, reason: str | None = None
     ) -> FileRecord:
-        """Move the file to `target`, verified where the contract asks for it.
+        """Move the file to `target`, verified where `LEGAL_MOVES` asks for it.
 
         Raises `NotFound`, `Forbidden`, `IllegalTransition` and what
         `Completion.verify_and_finish` raises.
         """
 
         async def attempt(record: FileRecord) -> FileRecord | None:
-            wanted = self._wanted(record, target)
+            wanted = intended(record.status, target, self._policies.auto_completes(record.policy))
             match plan_move(record.status, wanted, principal):
                 case Move.NOTHING:
                     return record
@@ -138,20 +139,9 @@ class FileStorageService:
             disposition=served_disposition(disposition, record.type, record.filename),
             expires_in=self._policies.lifetime(record.policy, expires_in),
         )
-        await self._note_issued(record, user(principal.subject), signed)
-        return signed
-
-    async def _note_issued(self, record: FileRecord, actor: str, signed: SignedRequest) -> None:
-        detail = {"method": signed.method, "expires_at": signed.expires_at.isoformat()}
-        event = FileEvent(at=self._clock(), actor=actor, event="url_issued", detail=detail)
+        event = url_issued(principal.subject, signed.method, signed.expires_at, self._clock())
         await self._repository.append(record, event)
-
-    def _wanted(self, record: FileRecord, target: FileStatus) -> FileStatus:
-        # Under `auto_complete` the report of an upload asks for completion, so repeating it
-        # after the answer was lost finds the file where it was meant to go.
-        reported = target is FileStatus.UPLOADED and record.status in _AROUND_UPLOAD
-        automatic = reported and self._policies.auto_completes(record.policy)
-        return FileStatus.COMPLETED if automatic else target
+        return signed
 
     async def _until_settled(
         self,
@@ -165,6 +155,3 @@ class FileStorageService:
             if settled is not None:
                 return settled
         raise DatabaseUnavailable("The file kept changing under this request; try again.")
-
-
-_AROUND_UPLOAD = frozenset({FileStatus.PENDING, FileStatus.COMPLETED})

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from app.domain.event import user
+from app.domain.event import created, url_issued
 from app.domain.file import FileEvent, FileRecord, FileStatus
 from app.domain.idempotency import EarlierUse, IdempotencyClaim
 from app.domain.object_key import object_key
@@ -17,6 +17,8 @@ from app.domain.ports import FileRepository, ObjectStore, SignedRequest, UploadS
 from app.domain.principal import Principal
 from app.domain.upload_request import UploadRequest, resolve_method
 from app.exceptions.errors import IdempotencyConflict, SlipwayError, UploadExpired
+
+_DELETED = "What this Idempotency-Key created was deleted; use a new key."
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ class PresignedUrlService:
         if idempotency_key is not None:
             return (await self._create_once(principal, [request], idempotency_key))[0]
         upload = await self._prepare(principal, request)
-        await self._repository.insert(upload.record, _created(upload.record))
+        await self._repository.insert(upload.record, created(upload.record))
         return self._issued(upload)
 
     async def create_many(
@@ -75,7 +77,7 @@ class PresignedUrlService:
         if idempotency_key is not None:
             return await self._create_once(principal, requests, idempotency_key)
         uploads = await self._prepare_all(principal, requests)
-        await self._repository.insert_many([(u.record, _created(u.record)) for u in uploads])
+        await self._repository.insert_many(_with_events(uploads))
         return [self._issued(upload) for upload in uploads]
 
     async def _create_once(
@@ -83,8 +85,7 @@ class PresignedUrlService:
     ) -> list[Upload]:
         claim = IdempotencyClaim(principal.subject, key, _fingerprint(requests), self._clock())
         uploads = await self._prepare_all(principal, requests)
-        created = [(u.record, _created(u.record)) for u in uploads]
-        earlier = await self._repository.insert_once(claim, created)
+        earlier = await self._repository.insert_once(claim, _with_events(uploads))
         if earlier is None:
             return [self._issued(upload) for upload in uploads]
         if earlier.fingerprint != claim.fingerprint:
@@ -98,7 +99,7 @@ class PresignedUrlService:
     ) -> list[Upload]:
         records = await self._repository.find_all(principal.subject, earlier.file_ids)
         if len(records) != len(earlier.file_ids):
-            raise UploadExpired("What this Idempotency-Key created was deleted; use a new key.")
+            raise UploadExpired(_DELETED)
         pairs = zip(records, requests, strict=True)
         return [await self._sign_again(principal, *pair) for pair in pairs]
 
@@ -120,11 +121,13 @@ class PresignedUrlService:
             expires_at=signed.expires_at,
             ends_at=signed.expires_at + policy.grace,
         )
-        event = _event(principal.subject, "url_issued", renewed)
+        event = url_issued(principal.subject, record.method, signed.expires_at, now)
         if await self._repository.move(record, renewed, [event]):
             return self._issued(Upload(renewed, signed, created=False))
         moved_on = await self._repository.find(principal.subject, id=record.id)
-        return Upload(moved_on or record, None, created=False)
+        if moved_on is None:
+            raise UploadExpired(_DELETED)
+        return Upload(moved_on, None, created=False)
 
     async def _prepare_all(
         self, principal: Principal, requests: Sequence[UploadRequest]
@@ -176,24 +179,12 @@ class PresignedUrlService:
         return upload
 
 
+def _with_events(uploads: Sequence[Upload]) -> list[tuple[FileRecord, FileEvent]]:
+    return [(upload.record, created(upload.record)) for upload in uploads]
+
+
 def _spec(key: str, request: UploadRequest) -> UploadSpec:
     return UploadSpec(key=key, type=request.type, size=request.file_size, checksum=request.checksum)
-
-
-def _created(record: FileRecord) -> FileEvent:
-    return _event(record.owner, "created", record, to_status=FileStatus.PENDING)
-
-
-def _event(
-    subject: str, name: str, record: FileRecord, to_status: FileStatus | None = None
-) -> FileEvent:
-    return FileEvent(
-        at=record.updated_at,
-        actor=user(subject),
-        event=name,
-        to_status=to_status,
-        detail={"method": record.method, "expires_at": record.expires_at.isoformat()},
-    )
 
 
 def _fingerprint(requests: Sequence[UploadRequest]) -> str:

@@ -10,7 +10,8 @@ import uvicorn
 from fastapi import FastAPI, Request
 
 from app.infrastructure.metrics import Metrics
-from app.routers.middleware import BodyLimitMiddleware, RequestMiddleware
+from app.routers.body_limit import BodyLimitMiddleware
+from app.routers.middleware import RequestMiddleware
 from app.routers.problems import install_problem_handlers
 
 LIMIT = 4 * 1024 * 1024

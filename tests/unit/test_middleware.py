@@ -19,13 +19,9 @@ from structlog.testing import capture_logs
 
 from app.infrastructure.logging import log_context
 from app.infrastructure.metrics import Metrics
-from app.routers import middleware as module
-from app.routers.middleware import (
-    BodyLimitMiddleware,
-    RequestMiddleware,
-    note_file,
-    note_owner,
-)
+from app.routers import body_limit
+from app.routers.body_limit import BodyLimitMiddleware
+from app.routers.middleware import RequestMiddleware, note_file, note_owner
 from app.routers.problems import install_problem_handlers
 
 LIMIT = 1000
@@ -339,7 +335,7 @@ async def test_a_refused_body_is_read_away_before_the_end() -> None:
 
 
 async def test_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LINGER", 0.01)
+    monkeypatch.setattr(body_limit, "LINGER", 0.01)
     sent: list[Message] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None: ...

@@ -17,12 +17,18 @@ from starlette.exceptions import HTTPException
 from structlog.testing import capture_logs
 
 from app.exceptions import errors
-from app.exceptions.errors import FieldError, InvalidRequest, RetryableError, SlipwayError
+from app.exceptions.errors import (
+    FieldError,
+    InternalError,
+    InvalidRequest,
+    RetryableError,
+    SlipwayError,
+)
 from app.infrastructure.metrics import Metrics
 from app.routers.middleware import RequestMiddleware
-from app.routers.problem_document import STATUS, InternalError, problem_of
-from app.routers.problem_openapi import EXAMPLES
-from app.routers.problems import install_problem_handlers, problem_responses
+from app.routers.problem_document import STATUS, problem_of
+from app.routers.problem_openapi import EXAMPLES, problem_responses
+from app.routers.problems import install_problem_handlers
 from app.routers.validation import MAX_ERRORS
 from app.schemas.response.problem import Problem
 

@@ -31,7 +31,9 @@ class UpdateFileStatusRequest(BaseModel):
     key: PlainText | None = Field(None, min_length=1, max_length=1024)
     status: FileStatus
     reason: PlainText | None = Field(
-        None, max_length=500, description="Kept as `status_reason` and in the audit trail."
+        None,
+        max_length=500,
+        description="With `processing` or `failed`: kept as `status_reason` and in the trail.",
     )
 
     @model_validator(mode="after")
