@@ -1,6 +1,7 @@
 """Concurrent callers' items, handed over in batches."""
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context
@@ -13,9 +14,10 @@ Batch = list[tuple[T, "asyncio.Future[None]"]]
 class Coalescer(Generic[T]):
     """Gathers what callers submit while earlier batches are on their way.
 
-    `flush` takes up to `max_batch` items and does all of them or none; up to `flights` calls of it
-    run at once. A batch that fails is done again item by item, so that each caller gets its own
-    item's outcome, unless the failure is `common`: the same whoever submitted.
+    `flush` takes up to `max_batch` items and does all of them or none. Up to `flights` calls of it
+    run at once; those that are free share what waits. A batch that fails is done again item by
+    item, so that each caller gets its own item's outcome, unless the failure is `common`: the same
+    whoever submitted.
     """
 
     def __init__(
@@ -30,7 +32,8 @@ class Coalescer(Generic[T]):
         self._flush = flush
         self._max_batch = max_batch
         self._max_waiting = max_waiting
-        self._idle_flights = flights
+        self._free_flights = flights  # not with a batch of theirs
+        self._unstarted = flights
         self._common = common
         self._waiting: deque[tuple[T, asyncio.Future[None]]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -45,12 +48,12 @@ class Coalescer(Generic[T]):
             raise asyncio.QueueFull
         done = asyncio.get_running_loop().create_future()
         self._waiting.append((item, done))
-        if self._idle_flights:
-            self._idle_flights -= 1
+        if self._unstarted:
             self._start()
         await done
 
     def _start(self) -> None:
+        self._unstarted -= 1
         # A context of its own: a batch belongs to no single caller's request.
         task = asyncio.create_task(self._fly(), context=Context())
         self._tasks.add(task)  # the loop itself refers to its tasks weakly
@@ -59,17 +62,20 @@ class Coalescer(Generic[T]):
     async def _fly(self) -> None:
         try:
             while batch := self._next_batch():
+                self._free_flights -= 1
                 try:
                     await self._deliver(batch)
                 finally:
+                    self._free_flights += 1
                     for _, done in batch:
                         done.cancel()  # those left undone when the loop itself ends
         finally:
-            self._idle_flights += 1
+            self._unstarted += 1
 
     def _next_batch(self) -> Batch[T]:
+        share = math.ceil(len(self._waiting) / self._free_flights)
         batch: Batch[T] = []
-        while self._waiting and len(batch) < self._max_batch:
+        while self._waiting and len(batch) < min(share, self._max_batch):
             item, done = self._waiting.popleft()
             if not done.cancelled():
                 batch.append((item, done))

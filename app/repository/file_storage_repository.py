@@ -23,9 +23,9 @@ from app.repository.mapping import (
     to_record,
 )
 
-MAX_BATCH = 8
+MAX_BATCH = 128
 FLIGHTS = 2
-"""Measured (docs/adr/0002): one batch is on its way while Python prepares the next."""
+"""docs/adr/0002: while one batch is on its way, Python prepares the next."""
 
 MAX_WAITING = 4096
 """Inserts that may wait for the database; each holds a request and some 2 KiB."""

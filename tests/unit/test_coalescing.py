@@ -117,6 +117,31 @@ async def test_so_many_batches_fly_at_once_and_no_more(sink: Sink) -> None:
     assert sorted(sink.done) == list(range(20))
 
 
+async def test_free_flights_share_what_waits(sink: Sink) -> None:
+    """So that one batch is being prepared while another is on its way."""
+    batches = coalescer(sink.flush, flights=2, max_batch=100)
+    sink.open.clear()
+    callers = [asyncio.create_task(batches.submit(item)) for item in range(7)]
+    await until(lambda: len(sink.batches) == 2)
+    sink.open.set()
+    await asyncio.gather(*callers)
+
+    assert sink.batches == [[0, 1, 2, 3], [4, 5, 6]]
+
+
+async def test_a_flight_that_is_alone_takes_all_that_waits(sink: Sink) -> None:
+    batches = coalescer(sink.flush, flights=2, max_batch=100)
+    sink.open.clear()
+    first = asyncio.create_task(batches.submit(0))
+    await until(lambda: sink.batches == [[0]])
+    others = [asyncio.create_task(batches.submit(item)) for item in range(1, 6)]
+    await until(lambda: len(sink.batches) == 2)
+    sink.open.set()
+    await asyncio.gather(first, *others)
+
+    assert sink.batches == [[0], [1, 2, 3, 4, 5]]
+
+
 async def test_it_starts_again_after_a_pause(sink: Sink) -> None:
     batches = coalescer(sink.flush)
     async with asyncio.timeout(5):
