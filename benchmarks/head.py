@@ -1,5 +1,6 @@
 """`python -m benchmarks.head < KEYS`: prints the µs of CPU that one HEAD of the store costs."""
 
+import asyncio
 import sys
 import time
 
@@ -8,12 +9,15 @@ import uvloop
 from app.infrastructure.storage.s3 import S3ObjectStore, open_s3_store
 from app.settings import Settings
 
+AT_ONCE = 4
+"""Calls under way together, here and of `PUT /file-status`."""
+
 
 async def measure(keys: list[str]) -> float:
-    """The mean over `keys`, one after another, as a lone client makes the service do it."""
+    """The mean over `keys`."""
     store = await open_s3_store(Settings.load(), on_call=lambda *_: None, on_signer=lambda _: None)
     try:
-        await _head_all(store, keys[:20])
+        await _head_all(store, keys)  # warm up
         before = time.process_time()
         await _head_all(store, keys)
         return (time.process_time() - before) / len(keys) * 1e6
@@ -22,9 +26,12 @@ async def measure(keys: list[str]) -> float:
 
 
 async def _head_all(store: S3ObjectStore, keys: list[str]) -> None:
-    for key in keys:
-        if await store.head(key) is None:
-            raise RuntimeError("the store lacks an object that was uploaded")
+    async def head(share: list[str]) -> None:
+        for key in share:
+            if await store.head(key) is None:
+                raise RuntimeError("the store lacks an object that was uploaded")
+
+    await asyncio.gather(*(head(keys[first::AT_ONCE]) for first in range(AT_ONCE)))
 
 
 if __name__ == "__main__":

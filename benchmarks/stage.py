@@ -40,7 +40,7 @@ def running_stage() -> Iterator[Stage]:
         configured = with_jwt_secret(Settings(_env_file=None, data_dir=directory / "data"))
         with running_engines(configured) as settings:
             upgrade_database(settings)
-            set_up_bucket(settings)
+            set_up_bucket(settings, ["*"])
             yield Stage(settings, directory)
 
 
