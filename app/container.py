@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from uuid import UUID
 
 import uuid_utils.compat  # UUIDv7 (RFC 9562), ids that sort by time: Python has it from 3.14 on
 
@@ -32,7 +31,6 @@ def utc_now() -> datetime:
 class Container:
     """What the entry points need. `pings` names each part that readiness asks."""
 
-    settings: Settings
     clock: Callable[[], datetime]
     metrics: Metrics
     verifier: JwtVerifier
@@ -42,72 +40,88 @@ class Container:
     pings: Mapping[str, Callable[[], Awaitable[None]]]
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What can be built of settings alone, without a call to anything."""
+
+    database: Database
+    verifier: JwtVerifier
+    limiter: RateLimiter
+    policies: Policies
+
+
+def build_parts(settings: Settings, metrics: Metrics) -> Parts:
+    """Nothing is connected yet. Raises ValueError, which names the setting that is wrong."""
+    url = settings.database_url.get_secret_value() if settings.database_url else ""
+    return Parts(
+        database=Database(
+            url, pool_size=settings.database_pool_size, timeout=settings.database_timeout
+        ),
+        verifier=jwt_verifier(settings),
+        limiter=RateLimiter(settings, metrics),
+        policies=load_policies(settings.upload_policies_file, settings.presign_expires_in),
+    )
+
+
 @asynccontextmanager
 async def open_container(
-    settings: Settings,
-    *,
-    metrics: Metrics,
-    clock: Callable[[], datetime] = utc_now,
-    new_id: Callable[[], UUID] = uuid_utils.compat.uuid7,
-    store: ObjectStore | None = None,
-    repository: FileRepository | None = None,
+    settings: Settings, *, metrics: Metrics, clock: Callable[[], datetime] = utc_now
 ) -> AsyncIterator[Container]:
-    """Open every adapter that was not handed in, and close them in reverse.
+    """Open every adapter, and close them in reverse.
 
     Neither PostgreSQL nor the store needs to answer yet: readiness says when they do.
     """
+    parts = build_parts(settings, metrics)
     async with AsyncExitStack() as stack:
-        database = Database(
-            settings.database_url.get_secret_value() if settings.database_url else "",
-            pool_size=settings.database_pool_size,
-            timeout=settings.database_timeout,
+        stack.push_async_callback(parts.verifier.close)
+        stack.push_async_callback(parts.limiter.close)
+        await parts.database.open()
+        stack.push_async_callback(parts.database.close)
+        metrics.watch_pool(parts.database.pool_status)
+        store = await open_s3_store(
+            settings, clock=clock, on_call=metrics.store_call, on_signer=metrics.signer
         )
-        await database.open()
-        stack.push_async_callback(database.close)
-        metrics.watch_pool(database.pool_status)
-        verifier = jwt_verifier(settings)
-        stack.push_async_callback(verifier.close)
-        limiter = RateLimiter(settings, metrics)
-        stack.push_async_callback(limiter.close)
-        if store is None:
-            s3 = await open_s3_store(
-                settings, clock=clock, on_call=metrics.store_call, on_signer=metrics.signer
-            )
-            stack.push_async_callback(s3.close)
-            store = s3
-        if repository is None:
-            repository = FileStorageRepository(database)
-        policies = load_policies(settings.upload_policies_file, settings.presign_expires_in)
-        yield Container(
-            settings=settings,
+        stack.push_async_callback(store.close)
+        yield _assemble(settings, parts, store, metrics, clock)
+
+
+def _assemble(
+    settings: Settings,
+    parts: Parts,
+    store: ObjectStore,
+    metrics: Metrics,
+    clock: Callable[[], datetime],
+) -> Container:
+    repository = FileStorageRepository(parts.database)
+    return Container(
+        clock=clock,
+        metrics=metrics,
+        verifier=parts.verifier,
+        limiter=parts.limiter,
+        presigned_urls=PresignedUrlService(
+            repository=repository,
+            store=store,
+            policies=parts.policies,
+            key_prefix=settings.s3_key_prefix,
             clock=clock,
-            metrics=metrics,
-            verifier=verifier,
-            limiter=limiter,
-            presigned_urls=PresignedUrlService(
-                repository=repository,
-                store=store,
-                policies=policies,
-                key_prefix=settings.s3_key_prefix,
-                clock=clock,
-                new_id=new_id,
-                on_issued=metrics.url_issued,
-            ),
-            files=_files(repository, store, policies, clock, metrics),
-            pings={
-                "database": database.ping,
-                "migrations": lambda: check_current(database),
-                "storage": store.ping,
-            },
-        )
+            new_id=uuid_utils.compat.uuid7,
+            on_issued=metrics.url_issued,
+        ),
+        files=_files(repository, store, parts.policies, metrics, clock),
+        pings={
+            "database": parts.database.ping,
+            "migrations": lambda: check_current(parts.database),
+            "storage": store.ping,
+        },
+    )
 
 
 def _files(
     repository: FileRepository,
     store: ObjectStore,
     policies: Policies,
-    clock: Callable[[], datetime],
     metrics: Metrics,
+    clock: Callable[[], datetime],
 ) -> FileStorageService:
     completion = Completion(
         repository=repository,

@@ -1,14 +1,14 @@
 """The application: routers, middleware, lifespan. No logic."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from datetime import datetime
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from app.container import open_container
+from app.container import open_container, utc_now
 from app.infrastructure.logging import configure_logging
 from app.infrastructure.metrics import Metrics
 from app.openapi import describe
@@ -20,15 +20,17 @@ from app.routers.problems import install_problem_handlers
 from app.settings import Settings
 
 
-def create_app(settings: Settings | None = None, **overrides: Any) -> FastAPI:
-    """The ASGI application. `overrides` go to `open_container` (a clock, a store …)."""
+def create_app(
+    settings: Settings | None = None, *, clock: Callable[[], datetime] = utc_now
+) -> FastAPI:
+    """The ASGI application; without `settings`, those of the environment."""
     settings = settings or Settings.load()
     configure_logging(settings)
     metrics = Metrics()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_container(settings, metrics=metrics, **overrides) as container:
+        async with open_container(settings, metrics=metrics, clock=clock) as container:
             app.state.container = container
             yield
 

@@ -5,16 +5,17 @@ from typing import Any
 VERSION = "0.1.0"
 
 _DESCRIPTION = """\
-Slipway lets your users upload files of any size straight into object storage. It checks who asks
-and what for, records the file, hands out a presigned URL, and then verifies with the store what
-really arrived. It never carries a byte of a file.
+Slipway lets your users upload files, up to 5 GiB each, straight into object storage. It checks
+who asks and what for, records the file, hands out a presigned URL, and then verifies with the
+store what really arrived. It never carries a byte of a file.
 
 ### An upload in three requests
 
 1. `POST /presigned-url` with the file's name, type and exact size. The answer holds `url`,
    `method` and `headers` (or `fields` for a form).
 2. Send the bytes to `url` with exactly these headers. The store refuses anything that was not
-   signed: another size, type, key or checksum, or a second write.
+   signed: another size, type, key or checksum, and where `If-None-Match` is among the headers a
+   second write.
 3. `PUT /file-status` with `{"id": "…", "status": "uploaded"}`. The service asks the store, and
    the file is `uploaded` only if the bytes are there and are the ones declared.
 

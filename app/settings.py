@@ -33,21 +33,18 @@ def _split(value: Any) -> Any:
     return value
 
 
-def _blank_is_none(value: Any) -> Any:
-    return None if value == "" else value
-
-
 CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
-OptionalText = Annotated[str | None, BeforeValidator(_blank_is_none)]
-OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_blank_is_none)]
-OptionalPath = Annotated[Path | None, BeforeValidator(_blank_is_none)]
 
 
 class Settings(BaseSettings):
     """All that can be configured. An empty value means the same as none."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     environment: Environment = Environment.DEVELOPMENT
@@ -59,17 +56,17 @@ class Settings(BaseSettings):
     cors_origins: CommaSeparated = ()
     trusted_proxies: CommaSeparated = ()
 
-    database_url: OptionalSecret = None
+    database_url: SecretStr | None = None
     database_pool_size: int = Field(10, ge=1)
     database_timeout: float = Field(5.0, gt=0)
 
     storage_type: StorageType = StorageType.LOCAL
     s3_bucket: str = "slipway"
     s3_region: str = "us-east-1"
-    s3_endpoint_url: OptionalText = None
-    s3_public_endpoint_url: OptionalText = None
-    s3_access_key: OptionalSecret = None
-    s3_secret_key: OptionalSecret = None
+    s3_endpoint_url: str | None = None
+    s3_public_endpoint_url: str | None = None
+    s3_access_key: SecretStr | None = None
+    s3_secret_key: SecretStr | None = None
     s3_addressing_style: Literal["auto", "path", "virtual"] = "auto"
     s3_provider: Literal["auto", "aws", "r2", "seaweedfs", "minio", "generic"] = "auto"
     s3_key_prefix: str = "uploads"
@@ -77,18 +74,18 @@ class Settings(BaseSettings):
     s3_max_connections: int = Field(32, ge=1)
 
     presign_expires_in: int = Field(900, ge=1, le=604800)
-    upload_policies_file: OptionalPath = None
+    upload_policies_file: Path | None = None
 
-    jwt_secret: OptionalSecret = None
+    jwt_secret: SecretStr | None = None
     jwt_algorithms: CommaSeparated = ()
-    jwt_public_key: OptionalText = None
-    jwt_jwks_url: OptionalText = None
-    jwt_issuer: OptionalText = None
-    jwt_audience: OptionalText = None
+    jwt_public_key: str | None = None
+    jwt_jwks_url: str | None = None
+    jwt_issuer: str | None = None
+    jwt_audience: str | None = None
     jwt_leeway: int = Field(30, ge=0, le=300)
 
     rate_limit: str = "600/minute"
-    rate_limit_storage_url: OptionalSecret = None
+    rate_limit_storage_url: SecretStr | None = None
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["auto", "json", "console"] = "auto"

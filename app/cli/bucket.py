@@ -6,10 +6,10 @@ from app.settings import StorageType
 
 
 def bucket() -> None:
-    """Create S3_BUCKET, and set its CORS and lifecycle rules in place of those it has."""
+    """Create S3_BUCKET, and set its lifecycle and, with CORS_ORIGINS, its CORS rules."""
     settings = load_settings()
     if settings.storage_type is StorageType.LOCAL:
         raise CommandError("the embedded store is set up by `serve`; for another, STORAGE_TYPE=s3")
     from app.infrastructure.storage.bucket import set_up_bucket
 
-    set_up_bucket(settings)
+    set_up_bucket(settings, settings.cors_origins)

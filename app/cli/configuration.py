@@ -25,12 +25,11 @@ def check_application(settings: Settings) -> None:
     The application raises the same by itself, but in its lifespan, where it becomes a traceback.
     """
     import_module("app.main")
-    from app.infrastructure.jwt_verifier import jwt_verifier
-    from app.infrastructure.policy_file import load_policies
+    from app.container import build_parts
+    from app.infrastructure.metrics import Metrics
 
     try:
-        load_policies(settings.upload_policies_file, settings.presign_expires_in)
-        jwt_verifier(settings)
+        build_parts(settings, Metrics())
     except ValueError as error:
         raise CommandError(str(error)) from None
 

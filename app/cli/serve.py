@@ -67,7 +67,7 @@ def _prepare(settings: Settings) -> None:
     if settings.storage_type is StorageType.LOCAL:
         from app.infrastructure.storage.bucket import set_up_bucket
 
-        set_up_bucket(settings)
+        set_up_bucket(settings, settings.cors_origins or ("*",))
 
 
 def _announce_later(settings: Settings, url: str) -> None:

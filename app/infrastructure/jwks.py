@@ -82,13 +82,6 @@ class Jwks:
             )
         return found
 
-    async def ping(self) -> None:
-        """Raise `IdentityProviderUnavailable` unless keys are in hand."""
-        if not self._published:
-            await self._refresh()
-        if not self._published:
-            raise IdentityProviderUnavailable("The identity provider's key set cannot be fetched.")
-
     async def close(self) -> None:
         if self._refreshing is not None:
             self._refreshing.cancel()

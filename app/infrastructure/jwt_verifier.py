@@ -69,11 +69,6 @@ class JwtVerifier:
         self._remember(token, principal, min(self._rules.expiry(claims), now + CACHE_SECONDS))
         return principal
 
-    async def ping(self) -> None:
-        """Raise `IdentityProviderUnavailable` unless there are keys to verify with."""
-        if self._jwks is not None:
-            await self._jwks.ping()
-
     async def close(self) -> None:
         if self._jwks is not None:
             await self._jwks.close()

@@ -52,18 +52,14 @@ class RateLimiter:
         self._limiter = _limiter(url.get_secret_value() if url else None)
         self._redis = _breaker(metrics) if url else None
 
-    async def check(self, key: str, cost: int = 1) -> None:
-        """Count `cost` calls of `key`; raise `RateLimited` when that is over a limit.
-
-        A call that costs more than a whole limit is counted as the whole limit: it would never
-        get through otherwise.
-        """
+    async def check(self, key: str) -> None:
+        """Count one call of `key`; raise `RateLimited` when that is over a limit."""
         if not self._limits:
             return
         if self._redis is None:
-            retry_after = self._spend(key, cost)
+            retry_after = self._spend(key)
         else:
-            retry_after = await self._redis.call(self._spend, key, cost) or 0
+            retry_after = await self._redis.call(self._spend, key) or 0
         if retry_after:
             self._metrics.rate_limited()
             raise RateLimited(
@@ -76,18 +72,18 @@ class RateLimiter:
             storage: Any = self._limiter.limiter.storage  # the RedisStorage of limits
             storage.get_connection().close()
 
-    def _spend(self, key: str, cost: int) -> int:
-        """0 when the calls are allowed, otherwise whole seconds to wait."""
+    def _spend(self, key: str) -> int:
+        """0 when the call is allowed, otherwise whole seconds to wait."""
         strategy = self._limiter.limiter
         for limit in self._limits:
-            if not strategy.hit(limit, key, cost=min(cost, limit.amount)):
+            if not strategy.hit(limit, key):
                 reset_at, _ = strategy.get_window_stats(limit, key)
                 return max(1, math.ceil(reset_at - time.time()))
         return 0
 
 
 def _parse(text: str) -> Sequence[limits.RateLimitItem]:
-    if not text.strip():
+    if text.strip().lower() in ("", "none"):
         return ()
     try:
         parsed = limits.parse_many(text)
@@ -96,7 +92,7 @@ def _parse(text: str) -> Sequence[limits.RateLimitItem]:
     if not parsed or any(limit.amount < 1 for limit in parsed):
         raise ValueError(
             f"RATE_LIMIT is {text!r}: write a count and a period, such as 600/minute or "
-            "10/second;600/minute, or nothing for no limit"
+            "10/second;600/minute, or none"
         )
     return parsed
 

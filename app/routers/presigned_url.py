@@ -44,8 +44,8 @@ async def create_presigned_url(
     """Records the file and answers with a request that uploads exactly these bytes to the store.
 
     Send the bytes to `url`: with `PUT`, add `headers`; with `POST`, send `fields` and then the
-    file as `multipart/form-data`. The store refuses another size, type, key or checksum, and a
-    second write. Then report it with `PUT /file-status`.
+    file as `multipart/form-data`. The store refuses another size, type, key or checksum, and with
+    `If-None-Match` a second write. Then report it with `PUT /file-status`.
     """
     container = get_container(request)
     upload = await container.presigned_urls.create(principal, body.to_domain(), idempotency_key)

@@ -88,13 +88,6 @@ async def test_two_processes_share_one_limit(redis: RedisServer, metrics: Metric
     await second.close()
 
 
-async def test_weighted_calls(limiter: RateLimiter) -> None:
-    await limiter.check("alice", 4)
-    with pytest.raises(RateLimited):
-        await limiter.check("alice", 2)
-    await limiter.check("alice", 1)
-
-
 async def test_without_redis_requests_pass_and_the_log_says_so_once(
     redis: RedisServer, limiter: RateLimiter, metrics: Metrics
 ) -> None:

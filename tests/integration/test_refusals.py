@@ -1,7 +1,7 @@
 """Every way to abuse a signed request, over real HTTP against an S3 that verifies.
 
 Each refusal also shows that nothing was stored, and that the honest request succeeds after it.
-What SeaweedFS 4.48 lets pass where AWS refuses is said in `capabilities.py`.
+What SeaweedFS 4.48 lets pass where AWS refuses is said in `docs/security.md`.
 """
 
 import base64

@@ -76,9 +76,9 @@ async def send(record: dict[str, Any], content: bytes) -> httpx.Response:
 
 
 @asynccontextmanager
-async def serving(settings: Settings, **overrides: Any) -> AsyncIterator[httpx.AsyncClient]:
+async def serving(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a fresh application with these settings."""
-    app = create_app(settings, **overrides)
+    app = create_app(settings)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),

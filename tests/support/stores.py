@@ -64,7 +64,7 @@ def store_settings(s3_server: S3Server) -> Settings:
         s3_secret_key=SecretStr(s3_server.secret_key),
         s3_provider="seaweedfs",
     )
-    set_up_bucket(settings)
+    set_up_bucket(settings, ["*"])
     return settings
 
 

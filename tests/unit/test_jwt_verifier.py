@@ -325,12 +325,6 @@ def test_settings_that_cannot_work(values: dict[str, Any], says: str) -> None:
     assert SECRET not in str(refused.value)
 
 
-async def test_without_a_key_set_there_is_nothing_to_ask() -> None:
-    by = verifier()
-    await by.ping()
-    await by.close()
-
-
 def test_no_secret_in_the_representation() -> None:
     by = verifier()
     assert SECRET not in repr(by)

@@ -38,9 +38,9 @@ def limiter(text: str, metrics: Metrics | None = None, **values: Any) -> RateLim
     return RateLimiter(settings, metrics or Metrics())
 
 
-async def allowed(by: RateLimiter, key: str, cost: int = 1) -> bool:
+async def allowed(by: RateLimiter, key: str) -> bool:
     try:
-        await by.check(key, cost)
+        await by.check(key)
     except RateLimited:
         return False
     return True
@@ -90,20 +90,6 @@ async def test_refused_calls_cost_nothing(clock: Clock) -> None:
     await passes(by, "alice", 1000)
     clock.now += 61
     assert await allowed(by, "alice")
-
-
-async def test_weighted_calls(clock: Clock) -> None:
-    by = limiter("10/minute")
-    assert await allowed(by, "alice", 8)
-    assert not await allowed(by, "alice", 3)
-    assert await allowed(by, "alice", 2)
-    assert not await allowed(by, "alice")
-
-
-async def test_a_call_above_the_whole_limit_takes_all_of_it(clock: Clock) -> None:
-    by = limiter("10/minute")
-    assert await allowed(by, "alice", 1000)
-    assert not await allowed(by, "alice")
 
 
 async def test_several_limits(clock: Clock) -> None:

@@ -227,7 +227,7 @@ def test_a_store_without_lifecycle_rules_is_still_set_up(
     monkeypatch.setattr(bucket, "lifecycle_configuration", no_rules)
     name = f"b{uuid.uuid4().hex}"
     with capture_logs() as logs:
-        bucket.set_up_bucket(settings_of(s3_bucket=name, cors_origins="https://app.test"))
+        bucket.set_up_bucket(settings_of(s3_bucket=name), ["https://app.test"])
     assert [log["code"] for log in logs] == ["MalformedXML"]
     rules = aws.get_bucket_cors(Bucket=name)["CORSRules"]
     assert rules[0]["AllowedOrigins"] == ["https://app.test"]

@@ -22,7 +22,9 @@ log = structlog.get_logger()
 ABORT_AFTER_DAYS = 8
 """A multipart upload lives 7 days after its last sign of life, and its last part a while longer."""
 
-_OURS = ("BucketAlreadyOwnedByYou", "BucketAlreadyExists")
+_EXISTS = ("BucketAlreadyOwnedByYou", "BucketAlreadyExists")
+"""The second is SeaweedFS's word for our own bucket; on AWS, where it means somebody else's, the
+rules are then refused."""
 
 
 def cors_configuration(origins: Sequence[str]) -> "CORSConfigurationTypeDef":
@@ -60,19 +62,19 @@ def lifecycle_configuration() -> "BucketLifecycleConfigurationTypeDef":
     }
 
 
-def set_up_bucket(settings: Settings) -> None:
+def set_up_bucket(settings: Settings, origins: Sequence[str]) -> None:
     """Create the bucket of the settings with its CORS and lifecycle rules; again: no change.
 
-    For the local store of development: without CORS_ORIGINS every origin may upload there. Raises
+    Pages of `origins` may upload; without any, the bucket keeps the CORS rules it has. Raises
     `StorageUnavailable` when the store does not answer.
     """
     client = calling_client(open_session(settings), settings)
     try:
         _create(client, settings)
-        client.put_bucket_cors(
-            Bucket=settings.s3_bucket,
-            CORSConfiguration=cors_configuration(settings.cors_origins or ("*",)),
-        )
+        if origins:
+            client.put_bucket_cors(
+                Bucket=settings.s3_bucket, CORSConfiguration=cors_configuration(origins)
+            )
         _put_lifecycle(client, settings.s3_bucket)
     except FAILURES as error:
         raise unavailable(error) from error
@@ -84,7 +86,7 @@ def _create(client: "S3Client", settings: Settings) -> None:
     try:
         client.create_bucket(Bucket=settings.s3_bucket)
     except ClientError as error:
-        if code_of(error) not in _OURS:
+        if code_of(error) not in _EXISTS:
             raise
 
 
