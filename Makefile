@@ -30,7 +30,8 @@ bench: $(INSTALLED) ## Measure; prints ratios of one run
 	@exec $(BIN)/python -m benchmarks
 
 openapi: $(INSTALLED) ## Accept the present OpenAPI document as the snapshot
-	$(BIN)/python -m app openapi > docs/openapi.json
+	$(BIN)/python -m app openapi > docs/openapi.json.new
+	mv docs/openapi.json.new docs/openapi.json
 
 COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 	--generate-hashes --custom-compile-command "make requirements"

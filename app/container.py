@@ -44,7 +44,6 @@ class Container:
 class Parts:
     """What can be built of settings alone, without a call to anything."""
 
-    database: Database
     verifier: JwtVerifier
     limiter: RateLimiter
     policies: Policies
@@ -52,15 +51,17 @@ class Parts:
 
 def build_parts(settings: Settings, metrics: Metrics) -> Parts:
     """Nothing is connected yet. Raises ValueError, which names the setting that is wrong."""
-    url = settings.database_url.get_secret_value() if settings.database_url else ""
     return Parts(
-        database=Database(
-            url, pool_size=settings.database_pool_size, timeout=settings.database_timeout
-        ),
         verifier=jwt_verifier(settings),
         limiter=RateLimiter(settings, metrics),
         policies=load_policies(settings.upload_policies_file, settings.presign_expires_in),
     )
+
+
+def build_database(settings: Settings) -> Database:
+    """Not connected yet. Raises ValueError for a DATABASE_URL that is none."""
+    url = settings.database_url.get_secret_value() if settings.database_url else ""
+    return Database(url, pool_size=settings.database_pool_size, timeout=settings.database_timeout)
 
 
 @asynccontextmanager
@@ -75,24 +76,26 @@ async def open_container(
     async with AsyncExitStack() as stack:
         stack.push_async_callback(parts.verifier.close)
         stack.push_async_callback(parts.limiter.close)
-        await parts.database.open()
-        stack.push_async_callback(parts.database.close)
-        metrics.watch_pool(parts.database.pool_status)
+        database = build_database(settings)
+        await database.open()
+        stack.push_async_callback(database.close)
+        metrics.watch_pool(database.pool_status)
         store = await open_s3_store(
             settings, clock=clock, on_call=metrics.store_call, on_signer=metrics.signer
         )
         stack.push_async_callback(store.close)
-        yield _assemble(settings, parts, store, metrics, clock)
+        yield _assemble(settings, parts, database, store, metrics, clock)
 
 
 def _assemble(
     settings: Settings,
     parts: Parts,
+    database: Database,
     store: ObjectStore,
     metrics: Metrics,
     clock: Callable[[], datetime],
 ) -> Container:
-    repository = FileStorageRepository(parts.database)
+    repository = FileStorageRepository(database)
     return Container(
         clock=clock,
         metrics=metrics,
@@ -109,8 +112,8 @@ def _assemble(
         ),
         files=_files(repository, store, parts.policies, metrics, clock),
         pings={
-            "database": parts.database.ping,
-            "migrations": lambda: check_current(parts.database),
+            "database": database.ping,
+            "migrations": lambda: check_current(database),
             "storage": store.ping,
         },
     )

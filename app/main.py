@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 
 from fastapi import FastAPI
-from fastapi.middleware.cors import CORSMiddleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from app.container import open_container, utc_now
@@ -14,6 +13,7 @@ from app.infrastructure.metrics import Metrics
 from app.openapi import describe
 from app.routers import file_status, files, operators, presigned_url
 from app.routers.body_limit import BodyLimitMiddleware
+from app.routers.cors import ProblemCors
 from app.routers.docs import mount_docs
 from app.routers.middleware import RequestMiddleware
 from app.routers.problems import install_problem_handlers
@@ -34,7 +34,9 @@ def create_app(
             app.state.container = container
             yield
 
-    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, **describe())
+    app = FastAPI(
+        lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False, **describe()
+    )
     for router in (presigned_url.router, file_status.router, files.router, operators.router):
         app.include_router(router)
     mount_docs(app)
@@ -48,7 +50,7 @@ def _add_middleware(app: FastAPI, settings: Settings, metrics: Metrics) -> None:
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_request_bytes)
     if settings.cors_origins:
         app.add_middleware(
-            CORSMiddleware,
+            ProblemCors,
             allow_origins=list(settings.cors_origins),
             allow_methods=["GET", "POST", "PUT", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Request-ID"],

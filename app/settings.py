@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535)
     workers: int = Field(1, ge=1, le=64)
     data_dir: Path = Path(".data")
-    max_request_bytes: int = Field(4 * 1024 * 1024, ge=1024)
+    max_request_bytes: int = Field(8 * 1024 * 1024, ge=1024)
     cors_origins: CommaSeparated = ()
     trusted_proxies: CommaSeparated = ()
 

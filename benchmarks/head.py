@@ -6,6 +6,7 @@ import time
 
 import uvloop
 
+from app.container import utc_now
 from app.infrastructure.storage.s3 import S3ObjectStore, open_s3_store
 from app.settings import Settings
 
@@ -15,7 +16,9 @@ AT_ONCE = 4
 
 async def measure(keys: list[str]) -> float:
     """The mean over `keys`."""
-    store = await open_s3_store(Settings.load(), on_call=lambda *_: None, on_signer=lambda _: None)
+    store = await open_s3_store(
+        Settings.load(), clock=utc_now, on_call=lambda *_: None, on_signer=lambda _: None
+    )
     try:
         await _head_all(store, keys)  # warm up
         before = time.process_time()

@@ -25,11 +25,13 @@ def check_application(settings: Settings) -> None:
     The application raises the same by itself, but in its lifespan, where it becomes a traceback.
     """
     import_module("app.main")
-    from app.container import build_parts
+    from app.container import build_database, build_parts
     from app.infrastructure.metrics import Metrics
 
     try:
         build_parts(settings, Metrics())
+        if settings.database_url is not None:  # else the embedded one's, once it runs
+            build_database(settings)
     except ValueError as error:
         raise CommandError(str(error)) from None
 

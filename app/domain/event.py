@@ -17,7 +17,7 @@ def created(record: FileRecord) -> FileEvent:
         actor=user(record.owner),
         event="created",
         to_status=FileStatus.PENDING,
-        detail={"method": record.method, "expires_at": record.expires_at.isoformat()},
+        detail=_issue(record.method, record.expires_at),
     )
 
 
@@ -27,5 +27,9 @@ def url_issued(subject: str, method: str, expires_at: datetime, now: datetime) -
         at=now,
         actor=user(subject),
         event="url_issued",
-        detail={"method": method, "expires_at": expires_at.isoformat()},
+        detail=_issue(method, expires_at),
     )
+
+
+def _issue(method: str, expires_at: datetime) -> dict[str, str]:
+    return {"method": method, "expires_at": f"{expires_at:%Y-%m-%dT%H:%M:%SZ}"}

@@ -76,7 +76,7 @@ class UploadPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """The policies by name; `default` is always among them."""
+    """The policies by name. Without a `default` among them every request must name one."""
 
     by_name: Mapping[str, UploadPolicy] = field(
         default_factory=lambda: {DEFAULT_POLICY: UploadPolicy()}
@@ -84,7 +84,7 @@ class Policies:
 
     def get(self, name: str | None) -> UploadPolicy:
         """The named policy, `default` for None; `InvalidRequest` when there is no such policy."""
-        policy = self.by_name.get(name or DEFAULT_POLICY)
+        policy = self.by_name.get(DEFAULT_POLICY if name is None else name)
         if policy is None:
             message = f"must be one of {', '.join(sorted(self.by_name))}"
             raise InvalidRequest(
@@ -94,9 +94,8 @@ class Policies:
         return policy
 
     def lifetime(self, name: str, asked: int | None) -> int:
-        """Seconds that a URL for a file under `name` shall live, `default` if that is gone."""
-        policy = self.by_name.get(name) or self.by_name[DEFAULT_POLICY]
-        return policy.lifetime(asked)
+        """Seconds that a URL for a file under `name` shall live, the usual ones if that is gone."""
+        return self.by_name.get(name, UploadPolicy()).lifetime(asked)
 
     def auto_completes(self, name: str) -> bool:
         """Whether a verified upload completes by itself; a policy since removed says no."""

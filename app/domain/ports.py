@@ -90,8 +90,8 @@ class ObjectStore(Protocol):
         """What is stored under `key`, or None."""
         ...
 
-    async def delete(self, key: str, version_id: str | None = None) -> None:
-        """Remove the object; removing what is not there succeeds."""
+    async def delete(self, key: str) -> None:
+        """Remove the object with all its versions; removing what is not there succeeds."""
         ...
 
     async def ping(self) -> None:

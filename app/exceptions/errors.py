@@ -68,6 +68,12 @@ class InvalidRequest(SlipwayError):
     def __init__(self, detail: str, errors: Sequence[FieldError] = ()) -> None:
         super().__init__(detail, errors=[{"field": e.field, "message": e.message} for e in errors])
 
+    def at(self, place: str) -> Self:
+        located = super().at(place)
+        for error in located.extra["errors"]:
+            error["field"] = f"{place}.{error['field']}"
+        return located
+
 
 class Unauthorized(SlipwayError):
     code = "unauthorized"

@@ -9,15 +9,23 @@
     prefix = "avatars"
     auto_complete = true
 
-A `default` policy is there whether or not the file names it.
+Requests that name no policy are under `default`; a file without one makes them name one.
 """
 
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from app.domain.media_type import is_pattern
 from app.domain.policy import DEFAULT_POLICY, MAX_EXPIRES_IN, KeyStrategy, Policies, UploadPolicy
@@ -59,6 +67,12 @@ class _PolicyEntry(BaseModel):
     prefix: str = Field("", pattern=r"^([A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*)?$")
     auto_complete: bool = False
 
+    @model_validator(mode="after")
+    def _lifetimes_agree(self) -> Self:
+        if self.expires_in and self.max_expires_in and self.expires_in > self.max_expires_in:
+            raise ValueError("expires_in must be at most max_expires_in")
+        return self
+
     def to_domain(self, name: str, default_expires_in: int) -> UploadPolicy:
         expires_in = self.expires_in or min(
             default_expires_in, self.max_expires_in or MAX_EXPIRES_IN
@@ -69,7 +83,7 @@ class _PolicyEntry(BaseModel):
             extensions=tuple(e.lstrip(".").lower() for e in self.extensions),
             max_size=self.max_size,
             expires_in=expires_in,
-            max_expires_in=max(expires_in, self.max_expires_in or expires_in),
+            max_expires_in=self.max_expires_in or expires_in,
             pending_grace=self.pending_grace,
             key_strategy=self.key_strategy,
             prefix=self.prefix,
@@ -89,8 +103,7 @@ def load_policies(path: Path | None, default_expires_in: int) -> Policies:
     `default_expires_in` (seconds) is the lifetime, and the longest one, of a policy that sets
     none. Raises `PolicyFileError`.
     """
-    entries = _read(path).policies if path is not None else {}
-    entries = {DEFAULT_POLICY: _PolicyEntry(), **entries}
+    entries = {DEFAULT_POLICY: _PolicyEntry()} if path is None else _read(path).policies
     return Policies({n: e.to_domain(n, default_expires_in) for n, e in entries.items()})
 
 

@@ -10,14 +10,14 @@ from app.exceptions.errors import (
     StorageUnavailable,
     VerificationFailed,
 )
-from app.routers.dependencies import GUARDED, Mover, get_container
+from app.routers.dependencies import GUARDED, GuardedRoute, Mover, get_container
 from app.routers.middleware import note_file
 from app.routers.problem_openapi import problem_responses
 from app.schemas.request.update_file_status_request import UpdateFileStatusRequest
 from app.schemas.response.file_response import FileResponse
 from app.service.file_storage import FileRef
 
-router = APIRouter(tags=["upload"])
+router = APIRouter(tags=["upload"], route_class=GuardedRoute)
 
 
 @router.put(

@@ -12,7 +12,7 @@ from app.exceptions.errors import (
     ObjectMissing,
     StorageUnavailable,
 )
-from app.routers.dependencies import GUARDED, Reader, Writer, get_container
+from app.routers.dependencies import GUARDED, GuardedRoute, Reader, Writer, get_container
 from app.routers.middleware import note_file
 from app.routers.problem_openapi import problem_responses
 from app.schemas.cursor import decode_cursor, encode_cursor
@@ -26,7 +26,7 @@ from app.schemas.response.file_response import (
 )
 from app.service.file_storage import FileRef
 
-router = APIRouter(prefix="/files", tags=["files"])
+router = APIRouter(prefix="/files", tags=["files"], route_class=GuardedRoute)
 
 
 @router.get(

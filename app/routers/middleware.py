@@ -85,13 +85,16 @@ class RequestMiddleware:
 
 
 class _Exchange:
-    """One request and the answer to it; `status` is 500 until an answer has started."""
+    """One request and the answer to it; `status` is 499 until an answer has started.
+
+    nginx's code for a client that left: errors of ours are answered further in.
+    """
 
     __slots__ = ("_hsts", "_send", "request_id", "started_at", "status")
 
     def __init__(self, scope: Scope, send: Send, hsts: bool) -> None:
         self.started_at = time.perf_counter()
-        self.status = 500
+        self.status = 499
         self.request_id = _request_id(scope)
         self._send = send
         self._hsts = hsts

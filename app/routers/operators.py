@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import structlog
 from fastapi import APIRouter, Request, Response
 
 from app.exceptions.errors import NotReady, SlipwayError
@@ -11,6 +12,7 @@ from app.routers.problem_openapi import problem_responses
 from app.schemas.response.health_response import HealthResponse, ReadyResponse
 
 router = APIRouter(tags=["operators"])
+log = structlog.get_logger(__name__)
 
 PING_TIMEOUT = 3.0
 """Seconds that one check may take; orchestrators give a probe about as much."""
@@ -53,4 +55,7 @@ async def _check(ping: Callable[[], Awaitable[None]]) -> str:
         return error.detail
     except TimeoutError:
         return f"no answer within {PING_TIMEOUT:g} s"
+    except Exception:
+        log.exception("a readiness check broke")
+        return "the check broke, see the log"
     return "ok"

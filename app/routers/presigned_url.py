@@ -9,13 +9,13 @@ from app.exceptions.errors import (
     TypeNotAllowed,
     UploadExpired,
 )
-from app.routers.dependencies import GUARDED, IdempotencyKey, Writer, get_container
+from app.routers.dependencies import GUARDED, GuardedRoute, IdempotencyKey, Writer, get_container
 from app.routers.middleware import note_file
 from app.routers.problem_openapi import problem_responses
 from app.schemas.request.presigned_url_request import PresignedUrlRequest, PresignedUrlsRequest
 from app.schemas.response.file_response import FileResponse, UploadsResponse
 
-router = APIRouter(tags=["upload"])
+router = APIRouter(tags=["upload"], route_class=GuardedRoute)
 
 _REPEATED = "Repeated Idempotency-Key"
 _RESPONSES = problem_responses(

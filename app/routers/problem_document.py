@@ -6,6 +6,7 @@ promise of a page behind it.
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.responses import Response
@@ -77,6 +78,18 @@ def problem_response(error: SlipwayError, scope: Scope) -> ProblemResponse:
     """The answer to the request in `scope`."""
     document = problem_of(error, current_request_id())
     return ProblemResponse(document, document["status"], headers=_headers(error, scope))
+
+
+def refused_preflight(detail: str, headers: Mapping[str, str]) -> ProblemResponse:
+    """A preflight for an origin, method or header that CORS_ORIGINS does not allow.
+
+    `headers` say what is allowed.
+    """
+    kept = {k: v for k, v in headers.items() if not k.startswith("content-")}
+    document = problem(
+        400, "cors_refused", "The page may not make this call", detail, current_request_id()
+    )
+    return ProblemResponse(document, 400, headers=kept)
 
 
 def current_request_id() -> str | None:

@@ -82,17 +82,17 @@ class Completion:
         after, events = moved(seen, (FileStatus.FAILED,), actor, self._clock(), reason)
         if await self._write(record, after, events) is None:
             return
-        await self._discard(record, observed)
+        await self._discard(record)
         raise VerificationFailed(
             f"The stored object is not the declared one: {reason}. "
             "It was removed; start again with a new upload.",
             reasons=list(reasons),
         )
 
-    async def _discard(self, record: FileRecord, observed: ObservedObject) -> None:
+    async def _discard(self, record: FileRecord) -> None:
         # The verdict stands whether or not the store answers now; nothing serves a failed file.
         try:
-            await self._store.delete(record.key, observed.version_id)
+            await self._store.delete(record.key)
         except StorageUnavailable:
             log.warning("refused_object_not_removed", file_id=str(record.id), key=record.key)
 

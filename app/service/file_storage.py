@@ -110,7 +110,7 @@ class FileStorageService:
         """Remove the object, then mark the record deleted; `StorageUnavailable` changes nothing."""
 
         async def attempt(record: FileRecord) -> FileRecord | None:
-            await self._store.delete(record.key, record.version_id)
+            await self._store.delete(record.key)
             now = self._clock()
             deleted = dataclasses.replace(record, updated_at=now, deleted_at=now)
             event = FileEvent(at=now, actor=user(principal.subject), event="deleted")

@@ -62,7 +62,7 @@ class PresignedUrlService:
         `UploadExpired` (a repeated key whose upload has ended) or `DatabaseUnavailable`.
         """
         if idempotency_key is not None:
-            return (await self._create_once(principal, [request], idempotency_key))[0]
+            return (await self._create_once(principal, [request], idempotency_key, "one"))[0]
         upload = await self._prepare(principal, request)
         await self._repository.insert(upload.record, created(upload.record))
         return self._issued(upload)
@@ -75,15 +75,16 @@ class PresignedUrlService:
     ) -> list[Upload]:
         """Record and sign all of them, or none; errors as for `create`, naming the index."""
         if idempotency_key is not None:
-            return await self._create_once(principal, requests, idempotency_key)
+            return await self._create_once(principal, requests, idempotency_key, "many")
         uploads = await self._prepare_all(principal, requests)
         await self._repository.insert_many(_with_events(uploads))
         return [self._issued(upload) for upload in uploads]
 
     async def _create_once(
-        self, principal: Principal, requests: Sequence[UploadRequest], key: str
+        self, principal: Principal, requests: Sequence[UploadRequest], key: str, endpoint: str
     ) -> list[Upload]:
-        claim = IdempotencyClaim(principal.subject, key, _fingerprint(requests), self._clock())
+        body = _fingerprint(requests, endpoint)
+        claim = IdempotencyClaim(principal.subject, key, body, self._clock())
         uploads = await self._prepare_all(principal, requests)
         earlier = await self._repository.insert_once(claim, _with_events(uploads))
         if earlier is None:
@@ -187,6 +188,6 @@ def _spec(key: str, request: UploadRequest) -> UploadSpec:
     return UploadSpec(key=key, type=request.type, size=request.file_size, checksum=request.checksum)
 
 
-def _fingerprint(requests: Sequence[UploadRequest]) -> str:
-    values = [dataclasses.asdict(request) for request in requests]
+def _fingerprint(requests: Sequence[UploadRequest], endpoint: str) -> str:
+    values = [endpoint, *(dataclasses.asdict(request) for request in requests)]
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()

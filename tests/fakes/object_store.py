@@ -103,7 +103,7 @@ class InMemoryObjectStore:
             size=len(found.body), type=found.type, etag=found.etag, checksums=checksums
         )
 
-    async def delete(self, key: str, version_id: str | None = None) -> None:
+    async def delete(self, key: str) -> None:
         self._answer("delete")
         self.objects.pop(key, None)
 

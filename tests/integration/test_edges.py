@@ -29,7 +29,8 @@ async def test_a_subject_has_its_own_limit(settings: Settings) -> None:
 
 async def test_without_a_token_the_address_is_limited(settings: Settings) -> None:
     async with serving(changed(settings, rate_limit="2/minute")) as api:
-        answers = [await api.get("/files") for _ in range(3)]
+        answers = [await api.get("/files"), await api.post("/presigned-url", content=b"{")]
+        answers += [await api.post("/presigned-url", content=b"{")]
         assert [a.status_code for a in answers] == [401, 401, 429]
         assert (await User(api).call("GET", "/files")).status_code == 200
 
@@ -59,6 +60,15 @@ async def test_errors_are_readable_by_the_page(page: httpx.AsyncClient) -> None:
     assert answer.status_code == 401
     assert answer.headers["access-control-allow-origin"] == "https://app.example"
     assert "x-request-id" in answer.headers["access-control-expose-headers"].lower()
+
+
+async def test_a_refused_preflight_is_a_problem(page: httpx.AsyncClient) -> None:
+    asked = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
+    answer = await page.options("/presigned-url", headers=asked)
+    assert (answer.status_code, answer.json()["code"]) == (400, "cors_refused")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "Origin" in answer.headers["vary"]
+    assert "access-control-allow-origin" not in answer.headers
 
 
 async def test_other_origins_are_not_allowed(page: httpx.AsyncClient) -> None:

@@ -107,7 +107,7 @@ async def test_ten_megabytes_are_refused_early(user: User) -> None:
     problem(declared, 413, "request_too_large")
     streamed = await user.call("POST", "/presigned-url", content=body())
     problem(streamed, 413, "request_too_large")
-    assert sent <= 4 * 1024**2 + 2 * 65536
+    assert sent <= 8 * 1024**2 + 2 * 65536
 
 
 @pytest.mark.parametrize(
@@ -149,8 +149,56 @@ async def test_batches_have_one_to_a_thousand(user: User, files: list[Any]) -> N
     assert problem(answer, 422, "invalid_request")["errors"][0]["field"] == "files"
 
 
+FLOODS = {
+    "unknown members": GOOD | {f"x{n}": 1 for n in range(100_000)},
+    "metadata of another type": GOOD | {"metadata": {str(n): n for n in range(100_000)}},
+    "combining marks": GOOD | {"filename": "a" + "\u0301" * 30_000 + "\u0327" * 30_000},
+    "a batch of them": {"files": [GOOD | {f"x{n}": 1 for n in range(30)}] * 1000},
+}
+
+
+@pytest.mark.parametrize("body", FLOODS.values(), ids=FLOODS.keys())
+async def test_a_flood_of_mistakes_is_one_short_answer(user: User, body: dict[str, Any]) -> None:
+    path = "/presigned-urls" if "files" in body else "/presigned-url"
+    answer = await user.call("POST", path, json=body)
+    assert len(problem(answer, 422, "invalid_request")["errors"]) <= 32
+    assert len(answer.content) < 8192
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/presigned-url"), ("POST", "/presigned-urls"), ("PUT", "/file-status")],
+)
+async def test_strangers_hear_of_their_token_not_of_their_json(
+    api: httpx.AsyncClient, method: str, path: str
+) -> None:
+    problem(await api.request(method, path, content=b"{", headers=JSON), 401, "unauthorized")
+
+
+async def test_a_largest_legal_batch_fits(user: User) -> None:
+    file = {"filename": "é" * 255, "type": "text/plain", "file_size": 1}
+    files = [file | {"metadata": {"k": "é" * 1023}}] * 1000
+    text = json.dumps({"files": files})
+    answer = await user.call("POST", "/presigned-urls", content=text, headers=JSON)
+    assert answer.status_code == 201
+
+
+async def test_a_rule_of_a_policy_names_its_place_in_a_batch(user: User) -> None:
+    files = [GOOD, GOOD | {"policy": "nope"}]
+    answer = await user.call("POST", "/presigned-urls", json={"files": files})
+    errors = problem(answer, 422, "invalid_request")["errors"]
+    assert [error["field"] for error in errors] == ["files.1.policy"]
+
+
+@pytest.mark.parametrize("reason", ["Zurück\u00a0!", "👨\u200d👩\u200d👧", "\u200fشكرا"])
+async def test_reasons_in_any_language(user: User, reason: str) -> None:
+    record = await user.ask()
+    assert (await user.move(record, "failed", reason=reason)).json()["status_reason"] == reason
+
+
 async def test_unknown_paths_and_methods(user: User) -> None:
     problem(await user.call("GET", "/nothing"), 404, "not_found")
+    problem(await user.call("GET", "/files/"), 404, "not_found")
     refused = await user.call("GET", "/presigned-url")
     problem(refused, 405, "method_not_allowed")
     assert refused.headers["allow"] == "POST"

@@ -68,20 +68,25 @@ async def test_a_composite_checksum_is_not_the_objects(
     assert found.checksums == {}
 
 
-async def test_one_version_goes_and_the_other_stays(versioned: Settings, spec: UploadSpec) -> None:
+async def test_every_version_goes(
+    versioned: Settings, spec: UploadSpec, admin_s3: "S3Client"
+) -> None:
+    """A form can write twice, and what is deleted must not give way to what was below it."""
+    neighbour = dataclasses.replace(spec, key=f"{spec.key}.bak")
     async with open_store(versioned) as store:
-        signed = await store.presign_upload(spec, POST, 60)
-        versions = []
-        for _ in range(2):
+        for upload in (spec, spec, neighbour):
+            signed = await store.presign_upload(upload, POST, 60)
             assert (await send_signed(signed, BODY)).status_code == 201
-            found = await store.head(spec.key)
-            assert found is not None
-            assert found.version_id
-            versions.append(found.version_id)
-        await store.delete(spec.key, versions[1])
         found = await store.head(spec.key)
         assert found is not None
-        assert found.version_id == versions[0]
+        assert found.version_id
+        for _ in range(2):
+            await store.delete(spec.key)
+        assert await store.head(spec.key) is None
+        assert await store.head(neighbour.key) is not None
+    left = admin_s3.list_object_versions(Bucket=versioned.s3_bucket, Prefix=spec.key)
+    assert [version["Key"] for version in left["Versions"]] == [neighbour.key]
+    assert not left.get("DeleteMarkers")
 
 
 async def over(address: str, signed: SignedRequest) -> httpx.Response:

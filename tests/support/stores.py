@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 
+from app.container import utc_now
 from app.domain.ports import SignedRequest
 from app.infrastructure.embedded.seaweedfs import S3Server
 from app.infrastructure.storage.bucket import set_up_bucket
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 @asynccontextmanager
 async def open_store(settings: Settings, **options: Any) -> AsyncIterator[S3ObjectStore]:
     """The adapter with these settings; `clock`, `on_call` and `on_signer` as `open_s3_store`."""
-    deaf = {"on_call": lambda *_: None, "on_signer": lambda _: None}
-    store = await open_s3_store(settings, **(deaf | options))
+    plain = {"clock": utc_now, "on_call": lambda *_: None, "on_signer": lambda _: None}
+    store = await open_s3_store(settings, **(plain | options))
     try:
         yield store
     finally:

@@ -32,6 +32,8 @@ def test_the_limit_counts_composed_characters() -> None:
     [
         ("", "1 to 255 characters"),
         ("a" * 256, "1 to 255 characters"),
+        ("e\u0301" * 256, "1 to 255 characters"),
+        ("a" * 1021, "1 to 255 characters"),
         ("../etc/passwd", "path separator"),
         ("a\\b", "path separator"),
         (".", "must not be"),
@@ -79,6 +81,10 @@ def test_a_content_disposition_holds_the_exact_name_and_nothing_else(name: str) 
     assert kind == "attachment"
     assert header == f"attachment; filename=\"{fallback}\"; filename*=UTF-8''{exact}"
     assert unquote(exact, errors="strict") == name
+
+
+def test_a_fallback_is_no_longer_than_a_name() -> None:
+    assert len(content_disposition("attachment", "\ufdfa" * 255).split('"')[1]) == 255
 
 
 def test_a_header_cannot_be_injected_through_the_name() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from app.domain.policy import KeyStrategy
+from app.exceptions.errors import InvalidRequest
 from app.infrastructure.policy_file import PolicyFileError, load_policies
 
 EXAMPLE = Path(__file__).parents[2] / "policies.example.toml"
@@ -32,11 +33,14 @@ def test_the_shipped_example_loads() -> None:
     assert policies.get("video").max_expires_in == 86400
 
 
-def test_default_is_there_when_the_file_does_not_name_it(tmp_path: Path) -> None:
+def test_a_file_without_a_default_makes_requests_name_a_policy(tmp_path: Path) -> None:
     path = written(tmp_path, '[policies.a]\nextensions = [".PNG"]')
     policies = load_policies(path, 300)
-    assert policies.get(None).expires_in == 300
     assert policies.get("a").extensions == ("png",)
+    assert policies.get("a").expires_in == 300
+    for name in (None, "", "default"):
+        with pytest.raises(InvalidRequest, match="must be one of a"):
+            policies.get(name)
 
 
 @pytest.mark.parametrize(
@@ -49,6 +53,7 @@ def test_default_is_there_when_the_file_does_not_name_it(tmp_path: Path) -> None
         ('[policies.a]\nprefix = "../x"', "policies.a.prefix"),
         ("[policies.a]\nexpires_in = 604801", "policies.a.expires_in"),
         ('[policies."a b"]', "policies.a b"),
+        ("[policies.a]\nexpires_in = 9\nmax_expires_in = 8", "at most max_expires_in"),
     ],
 )
 def test_a_mistake_is_named_with_its_place(tmp_path: Path, text: str, says: str) -> None:

@@ -222,6 +222,13 @@ async def test_a_file_that_is_uploaded_while_its_key_is_repeated(world: World) -
     assert again == Upload(world.repository.records[first.record.id], None, created=False)
 
 
+async def test_a_file_that_is_deleted_while_its_key_is_repeated(world: World) -> None:
+    first = await world.uploads.create(ALICE, HELLO, "key")
+    world.before_next_move(lambda: world.files.delete(ALICE, first.record.id))
+    with pytest.raises(UploadExpired, match="deleted"):
+        await world.uploads.create(ALICE, HELLO, "key")
+
+
 async def test_a_deletion_that_loses_the_race_tries_again(world: World) -> None:
     record = await world.uploaded()
     world.before_next_move(lambda: world.move(record, FileStatus.FAILED))

@@ -4,8 +4,9 @@ The least that the service's credentials must be allowed (IAM):
 
     s3:PutObject, s3:GetObject     on bucket/*   what URLs and forms do; GetObject covers HEAD
     s3:DeleteObject                on bucket/*
-    s3:DeleteObjectVersion         on bucket/*   where the bucket keeps versions
     s3:ListBucket                  on bucket     or a missing object is a 403, not a 404
+    s3:DeleteObjectVersion         on bucket/*   where the bucket keeps versions
+    s3:ListBucketVersions          on bucket     likewise
     kms:GenerateDataKey, kms:Decrypt             where the bucket encrypts with SSE-KMS
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html ("Permissions")
@@ -14,7 +15,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html ("Permission
 import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -41,10 +42,6 @@ OnCall = Callable[[str, str, float], None]
 _CHECKSUM_FIELDS: Mapping[ChecksumAlgorithm, str] = {
     algorithm: f"Checksum{algorithm.upper()}" for algorithm in ChecksumAlgorithm
 }
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class S3ObjectStore:
@@ -135,17 +132,29 @@ class S3ObjectStore:
             return None
         return _observed(answer)
 
-    async def delete(self, key: str, version_id: str | None = None) -> None:
+    async def delete(self, key: str) -> None:
         """As the port says."""
-        await self._call("delete", lambda: self._delete(key, version_id))
+        await self._call("delete", lambda: self._delete(key))
 
-    def _delete(self, key: str, version_id: str | None) -> None:
-        version: dict[str, Any] = {} if version_id is None else {"VersionId": version_id}
+    def _delete(self, key: str) -> None:
         try:
-            self._client.delete_object(Bucket=self._bucket, Key=key, **version)
+            answer = self._client.delete_object(Bucket=self._bucket, Key=key)
         except ClientError as error:
-            if code_of(error) not in ("NoSuchKey", "NoSuchVersion"):
+            if code_of(error) != "NoSuchKey":
                 raise
+        else:
+            # A bucket that keeps versions says so by naming the delete marker it has put on top.
+            if "VersionId" in answer:
+                self._delete_versions(key)
+
+    def _delete_versions(self, key: str) -> None:
+        pages = self._client.get_paginator("list_object_versions")
+        for page in pages.paginate(Bucket=self._bucket, Prefix=key):
+            for entry in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
+                if entry["Key"] == key:
+                    self._client.delete_object(
+                        Bucket=self._bucket, Key=key, VersionId=entry["VersionId"]
+                    )
 
     async def ping(self) -> None:
         """As the port says."""
@@ -197,7 +206,7 @@ def _full_object_checksums(answer: Mapping[str, Any]) -> dict[ChecksumAlgorithm,
 async def open_s3_store(
     settings: Settings,
     *,
-    clock: Callable[[], datetime] = utc_now,
+    clock: Callable[[], datetime],
     on_call: OnCall,
     on_signer: Callable[[str], None],
 ) -> S3ObjectStore:

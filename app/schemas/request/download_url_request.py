@@ -1,15 +1,16 @@
 """A wish for a download URL."""
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt
+from pydantic import ConfigDict, Field, StrictInt
 
 from app.domain.download import Disposition
 from app.domain.policy import MAX_EXPIRES_IN
+from app.schemas.request.body import RequestBody
 
 
-class DownloadUrlRequest(BaseModel):
+class DownloadUrlRequest(RequestBody):
     """Both fields may be left out."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"expires_in": 300}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"expires_in": 300}]})
 
     expires_in: StrictInt | None = Field(None, ge=1, le=MAX_EXPIRES_IN)
     disposition: Disposition = Field(

@@ -1,12 +1,13 @@
 """What a client asks for when it wants to upload one file or many."""
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
     AliasChoices,
-    BaseModel,
+    BeforeValidator,
     ConfigDict,
+    FailFast,
     Field,
     StrictInt,
     model_validator,
@@ -23,10 +24,17 @@ from app.domain.upload_request import (
     UploadRequest,
     check_metadata,
 )
+from app.schemas.request.body import RequestBody
 
 MAX_BATCH = 1000
 
 EXAMPLE: JsonDict = {"filename": "cat.png", "type": "image/png", "file_size": 12345}
+
+
+def _is_no_flood(value: Any) -> Any:
+    if isinstance(value, dict) and len(value) > MAX_METADATA_BYTES:
+        raise ValueError(f"must be at most {MAX_METADATA_BYTES} bytes in all")
+    return value
 
 
 def _checked_metadata(value: dict[str, str]) -> dict[str, str]:
@@ -34,10 +42,8 @@ def _checked_metadata(value: dict[str, str]) -> dict[str, str]:
     return value
 
 
-class ChecksumRequest(BaseModel):
+class ChecksumRequest(RequestBody):
     """The digest of the whole file; signed, so the store itself refuses other bytes."""
-
-    model_config = ConfigDict(extra="forbid")
 
     algorithm: ChecksumAlgorithm
     value: str = Field(description="The digest in base64.", max_length=64)
@@ -51,10 +57,10 @@ class ChecksumRequest(BaseModel):
         return Checksum(self.algorithm, self.value)
 
 
-class PresignedUrlRequest(BaseModel):
+class PresignedUrlRequest(RequestBody):
     """One file to upload. Names are snake_case; `fileName`, `fileType`, `fileSize` work too."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [EXAMPLE]})
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     filename: Annotated[str, AfterValidator(normalise_filename)] = Field(
         validation_alias=AliasChoices("filename", "fileName"),
@@ -81,7 +87,9 @@ class PresignedUrlRequest(BaseModel):
         ),
     )
     checksum: ChecksumRequest | None = None
-    metadata: Annotated[dict[str, str], AfterValidator(_checked_metadata)] = Field(
+    metadata: Annotated[
+        dict[str, str], BeforeValidator(_is_no_flood), AfterValidator(_checked_metadata)
+    ] = Field(
         default_factory=dict,
         description=f"Kept on the record; {MAX_METADATA_BYTES} bytes in all.",
     )
@@ -106,11 +114,14 @@ class PresignedUrlRequest(BaseModel):
         )
 
 
-class PresignedUrlsRequest(BaseModel):
+class PresignedUrlsRequest(RequestBody):
     """Many files at once, all or nothing."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"files": [EXAMPLE]}]}
     )
 
-    files: list[PresignedUrlRequest] = Field(min_length=1, max_length=MAX_BATCH)
+    # The first file that breaks a rule ends the check: a thousand could break ten each.
+    files: Annotated[list[PresignedUrlRequest], FailFast()] = Field(
+        min_length=1, max_length=MAX_BATCH
+    )

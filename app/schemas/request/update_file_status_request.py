@@ -3,25 +3,26 @@
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from app.domain.file import FileStatus
+from app.domain.filename import has_control_characters
+from app.schemas.request.body import RequestBody
 
 
 def _plain_text(value: str) -> str:
-    if not value.isprintable():
-        raise ValueError("must be printable text on one line")
+    if has_control_characters(value):
+        raise ValueError("must be text on one line, without control characters")
     return value
 
 
 PlainText = Annotated[str, AfterValidator(_plain_text)]
 
 
-class UpdateFileStatusRequest(BaseModel):
+class UpdateFileStatusRequest(RequestBody):
     """Name the file by `id` or by `key`, exactly one of them."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "examples": [{"id": "0199f3a1-7c1e-7b1a-9c55-2f0d6a1b2c3d", "status": "uploaded"}]
         },

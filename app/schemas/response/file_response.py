@@ -70,7 +70,7 @@ class ChecksumResponse(BaseModel):
 class FileResponse(BaseModel):
     """`url`, `headers` and `fields` are set only in the answer that issues them."""
 
-    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [EXAMPLE]})
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     id: UUID
     key: str
