@@ -14,6 +14,7 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from app.cli.errors import CommandError
+from app.cli.http_protocol import BoundedHttpProtocol
 from app.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,9 +24,10 @@ KEEP_ALIVE_TIMEOUT = 75
 """Seconds; longer than proxies keep an idle connection (60 by default in nginx and AWS's ALB),
 or they would now and then send a request into one that we have just closed."""
 
-WORKER_TIMEOUT = 60
+WORKER_TIMEOUT = 30
 """Seconds that a worker may be silent before it is replaced: a cold import on a busy machine takes
-more than uvicorn's 5, and would be started over and over."""
+more than uvicorn's 5, and would be started over and over. A worker that ends while it starts is
+noticed only then."""
 
 SHUTDOWN_TIMEOUT = 10
 """Seconds for requests in flight; orchestrators kill after 30 (Kubernetes) or 10 (Docker)."""
@@ -70,7 +72,7 @@ def _config(app: "FastAPI | str", **options: Any) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=BoundedHttpProtocol,
         ws="none",
         lifespan="on",
         # The application logs requests and trusts proxies by its own settings.

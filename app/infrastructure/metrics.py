@@ -7,6 +7,7 @@ service count together: https://prometheus.github.io/client_python/multiprocess/
 import os
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -126,6 +127,25 @@ def _all_processes() -> CollectorRegistry | None:
     """What every worker has written so far, or None when there is only this process."""
     if not _is_multiprocess():
         return None
+    _forget_the_dead(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]))
     registry = CollectorRegistry()
     multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     return registry
+
+
+def _forget_the_dead(directory: Path) -> None:
+    """Drop the gauges of workers that were killed; what they counted stays."""
+    for file in directory.glob("gauge_live*_*.db"):
+        pid = int(file.stem.rpartition("_")[2])
+        if not _is_alive(pid):
+            multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # somebody else's, so it lives
+    return True

@@ -51,6 +51,14 @@ def content_of(service: Service, record: dict[str, object]) -> bytes:
     return httpx.get(answer.json()["url"], trust_env=False).content
 
 
+def requests_counted(service: Service, route: str) -> float:
+    """Of all workers together: the connection decides which one is asked."""
+    with service.client() as http:
+        lines = http.get("/metrics").text.splitlines()
+    counts = [line for line in lines if line.startswith("slipway_http_requests_total")]
+    return sum(float(line.split()[-1]) for line in counts if f'route="{route}"' in line)
+
+
 def is_free(url: str) -> bool:
     address = httpx.URL(url)
     with socket.socket() as probe:
@@ -154,6 +162,7 @@ def test_nothing_is_lost_by_kill_9(tmp_path: Path) -> None:
 def test_workers_do_not_outlive_their_supervisor(tmp_path: Path) -> None:
     with running(tmp_path, WORKERS="2") as service:
         assert upload(service)["status"] == "completed"
+        assert requests_counted(service, "/file-status") == 2
         family, url = service.descendants(), service.url
         workers = [member for member in family if "spawn_main" in " ".join(member.cmdline())]
         assert len(workers) == 2
@@ -190,10 +199,11 @@ def test_a_wrong_setting_is_one_line(tmp_path: Path) -> None:
         assert "Traceback" not in service.errors
 
 
-def test_workers_that_cannot_start_end_the_service(tmp_path: Path) -> None:
+def test_a_wrong_setting_is_known_before_the_workers_start(tmp_path: Path) -> None:
     with started(tmp_path, **PRODUCTION, WORKERS="2", RATE_LIMIT="nonsense") as service:
         assert service.wait_until_ended() == 1
-        assert "the workers did not start" in service.errors
+        assert service.errors.startswith("slipway: RATE_LIMIT is 'nonsense'")
+        assert service.errors.count("\n") == 1
         assert service.output == ""
 
 

@@ -100,7 +100,7 @@ print(metrics.expose()[0].decode())
 """
 
 
-def test_workers_count_together(tmp_path: Path) -> None:
+def test_workers_count_together_and_the_dead_hold_no_connections(tmp_path: Path) -> None:
     for _ in range(2):
         output = subprocess.run(
             [sys.executable, "-c", _WORKER],
@@ -112,5 +112,5 @@ def test_workers_count_together(tmp_path: Path) -> None:
             check=True,
         ).stdout
     assert 'slipway_http_requests_total{method="GET",route="/files",status="200"} 2.0' in output
-    assert 'slipway_database_pool_connections{state="size"} 20.0' in output
+    assert 'slipway_database_pool_connections{state="size"} 10.0' in output
     assert 'slipway_signer_info{signer="sigv4"} 1.0' in output

@@ -1,0 +1,55 @@
+"""uvicorn's HTTP protocol with a bound on request heads, which httptools itself does not have."""
+
+import json
+import secrets
+from http import HTTPStatus
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from app.routers.problem_document import problem
+from app.schemas.response.problem import MEDIA_TYPE
+
+MAX_HEAD = 256 * 1024
+"""Bytes of a request besides its body: request line, headers, framing of chunks, trailers. Proxies
+allow 8 to 64 KiB of headers; JSON in chunks of 1 KiB stays below this too."""
+
+
+class BoundedHttpProtocol(HttpToolsProtocol):
+    """Ends a connection whose request has a head of more than MAX_HEAD, with 431 where it can."""
+
+    _head = 0
+
+    def on_message_begin(self) -> None:
+        self._head = 0
+        super().on_message_begin()
+
+    def on_body(self, body: bytes) -> None:
+        self._head -= len(body)
+        super().on_body(body)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._head += len(data)
+        if self._head > MAX_HEAD and not self.transport.is_closing():
+            self._refuse()
+
+    def _refuse(self) -> None:
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.write(_refusal())
+            self.transport.close()
+        else:
+            self.transport.abort()
+
+
+def _refusal() -> bytes:
+    """RFC 6585 section 5, as a problem document like every other error."""
+    status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+    request_id = secrets.token_hex(16)
+    detail = f"The headers of a request may have up to {MAX_HEAD} bytes."
+    document = problem(status, "headers_too_large", status.phrase, detail, request_id)
+    body = json.dumps(document).encode()
+    head = (
+        f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: {MEDIA_TYPE}\r\n"
+        f"X-Request-ID: {request_id}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    )
+    return head.encode() + body
