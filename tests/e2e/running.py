@@ -25,7 +25,9 @@ def environment(data_dir: Path, **given: str) -> dict[str, str]:
     """Ours without any setting of Slipway's, and those given; port 0 picks a free one."""
     settings = {name.upper() for name in Settings.model_fields}
     bare = {name: value for name, value in os.environ.items() if name not in settings}
-    return {**bare, "PYTHONPATH": str(ROOT), "DATA_DIR": str(data_dir), "PORT": "0", **given}
+    ours = {"PYTHONPATH": str(ROOT), "DATA_DIR": str(data_dir), "PORT": "0"}
+    # What a killed service leaves in the temporary directory goes with the test's own.
+    return {**bare, **ours, "TMPDIR": str(data_dir.parent), **given}
 
 
 @dataclass

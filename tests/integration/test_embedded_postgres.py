@@ -75,7 +75,7 @@ def test_an_orphan_of_the_same_directory_is_stopped(
 
 
 def test_a_half_made_cluster_is_made_again(engine: EmbeddedPostgres, tmp_path: Path) -> None:
-    partial = tmp_path / "postgres" / "data.partial"
+    partial = tmp_path / "postgres" / "data.partial-killed"
     partial.mkdir(parents=True)
     (partial / "PG_VERSION").write_text("18\n")
     assert query(engine.start(), "SELECT 1") == 1

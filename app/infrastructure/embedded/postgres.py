@@ -110,12 +110,19 @@ class EmbeddedPostgres:
             let_in(binaries)
             for tree in _installation(binaries):
                 let_read(tree)
-        _make_private(self._sockets, user)
+        shutil.rmtree(self._sockets, ignore_errors=True)
+        self._sockets.mkdir(mode=0o700)
+        if user:
+            give(self._sockets, user)
 
     def _initialise(self, binaries: Path, user: SystemUser | None) -> None:
         """Make the cluster under another name, so that a kill leaves none or a whole one."""
-        partial = self._directory / "data.partial"
-        _make_private(partial, user)
+        for leftover in self._directory.glob("data.partial-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+        # A new name each time: what a killed initdb had started may still be writing to the old.
+        partial = Path(tempfile.mkdtemp(prefix="data.partial-", dir=self._directory))
+        if user:
+            give(partial, user)
         process = spawn(
             [str(binaries / "initdb"), *_INITDB_OPTIONS, f"--pgdata={partial}"],
             directory=partial,
@@ -152,7 +159,8 @@ class EmbeddedPostgres:
             "listen_addresses": "",
             "unix_socket_directories": str(self._sockets),
             "unix_socket_permissions": "0700",
-            "max_connections": "200",
+            # The most workers (64), each with a pool of the default size (10), and some to spare.
+            "max_connections": "700",
         }
         return [f"--{name}={value}" for name, value in options.items()]
 
@@ -207,14 +215,6 @@ def _socket_directory(directory: Path) -> Path:
     if len(os.fsencode(sockets / _SOCKET)) <= MAX_SOCKET_PATH and _PLAIN.fullmatch(str(sockets)):
         return sockets
     return Path(tempfile.gettempdir(), f"slipway-{sha256(os.fsencode(directory)).hexdigest()[:16]}")
-
-
-def _make_private(directory: Path, user: SystemUser | None) -> None:
-    """A new and empty directory for `user` alone, or for us, in place of what a kill left."""
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(mode=0o700)
-    if user:
-        give(directory, user)
 
 
 def _sync(directory: Path) -> None:
