@@ -65,7 +65,10 @@ class FileRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileEvent:
-    """One line of the audit trail; `from_status` and `to_status` are None where no state moved."""
+    """One line of the audit trail; `from_status` and `to_status` are None where no state moved.
+
+    `id` grows along the trail; it is the repository's to give.
+    """
 
     at: datetime
     actor: str
@@ -73,6 +76,7 @@ class FileEvent:
     from_status: FileStatus | None = None
     to_status: FileStatus | None = None
     detail: Mapping[str, Any] = field(default_factory=dict)
+    id: int | None = field(default=None, compare=False)
 
 
 class Move(Enum):

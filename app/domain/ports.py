@@ -156,6 +156,11 @@ class FileRepository(Protocol):
         """Add to the audit trail of a file that stays as it is."""
         ...
 
-    async def events(self, owner: str, file_id: UUID) -> list[FileEvent] | None:
-        """The audit trail, oldest first; None when the owner has no such file."""
+    async def events(
+        self, owner: str, file_id: UUID, *, after: int = 0, limit: int = 1000
+    ) -> list[FileEvent] | None:
+        """Up to `limit` events whose id is greater than `after`, oldest first.
+
+        None when the owner has no such file.
+        """
         ...

@@ -127,10 +127,14 @@ class FileStorageRepository:
         rows = await self._database.run(lambda _: query.values())
         return [to_record(row) for row in rows]
 
-    async def events(self, owner: str, file_id: UUID) -> list[FileEvent] | None:
+    async def events(
+        self, owner: str, file_id: UUID, *, after: int = 0, limit: int = 1000
+    ) -> list[FileEvent] | None:
         if await self.find(owner, id=file_id) is None:
             return None
-        query = FileEventModel.objects.filter(file_id=file_id).order_by("id")
+        query = (
+            FileEventModel.objects.filter(file_id=file_id, id__gt=after).order_by("id").limit(limit)
+        )
         rows = await self._database.run(lambda _: query.values())
         return [to_event(row) for row in rows]
 

@@ -86,7 +86,7 @@ def to_event_row(event: FileEvent) -> tuple[Any, ...]:
 
 def to_event(row: Row) -> FileEvent:
     """From a row that has EVENT_COLUMNS."""
-    values = {name: row[name] for name in EVENT_COLUMNS}
+    values = {name: row[name] for name in ("id", *EVENT_COLUMNS)}
     for name in ("from_status", "to_status"):
         values[name] = values[name] and FileStatus(values[name])
     return FileEvent(**values)

@@ -15,7 +15,12 @@ from app.exceptions.errors import (
 from app.routers.dependencies import GUARDED, GuardedRoute, Reader, Writer, get_container
 from app.routers.middleware import note_file
 from app.routers.problem_openapi import problem_responses
-from app.schemas.cursor import decode_cursor, encode_cursor
+from app.schemas.cursor import (
+    decode_event_cursor,
+    decode_file_cursor,
+    encode_event_cursor,
+    encode_file_cursor,
+)
 from app.schemas.request.download_url_request import DownloadUrlRequest
 from app.schemas.response.file_response import (
     DownloadUrlResponse,
@@ -45,12 +50,12 @@ async def list_files(
     """The caller's own files. Follow `next_cursor` until it is null; each page costs the same."""
     container = get_container(request)
     page = await container.files.page(
-        principal, status=status, policy=policy, before=decode_cursor(cursor), limit=limit
+        principal, status=status, policy=policy, before=decode_file_cursor(cursor), limit=limit
     )
     now = container.clock()
     return FilePageResponse(
         items=[FileResponse.of(record, now) for record in page.items],
-        next_cursor=encode_cursor(page.next_before),
+        next_cursor=encode_file_cursor(page.next_before),
     )
 
 
@@ -72,11 +77,22 @@ async def get_file(id: UUID, principal: Reader, request: Request) -> FileRespons
     summary="A file's audit trail",
     responses=problem_responses(*GUARDED, NotFound, DatabaseUnavailable),
 )
-async def list_events(id: UUID, principal: Reader, request: Request) -> EventsResponse:
+async def list_events(
+    id: UUID,
+    principal: Reader,
+    request: Request,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
+    cursor: Annotated[str | None, Query(max_length=64)] = None,
+) -> EventsResponse:
     """Everything that happened to the file, oldest first."""
     note_file(request.scope, id)
-    events = await get_container(request).files.events(principal, id)
-    return EventsResponse(items=[EventResponse.of(event) for event in events])
+    page = await get_container(request).files.events(
+        principal, id, after=decode_event_cursor(cursor), limit=limit
+    )
+    return EventsResponse(
+        items=[EventResponse.of(event) for event in page.items],
+        next_cursor=encode_event_cursor(page.next_after),
+    )
 
 
 @router.post(

@@ -6,18 +6,41 @@ from uuid import UUID
 
 from app.exceptions.errors import FieldError, InvalidRequest
 
+_EVENT_BYTES = 8
+_MAX_BIGINT = 2**63 - 1
+_FILE_BYTES = 16
 
-def encode_cursor(before: UUID | None) -> str | None:
+
+def encode_file_cursor(before: UUID | None) -> str | None:
     """The cursor that continues after the file `before`."""
-    return base64.urlsafe_b64encode(before.bytes).rstrip(b"=").decode() if before else None
+    return None if before is None else _encode(before.bytes)
 
 
-def decode_cursor(cursor: str | None) -> UUID | None:
-    """The id in a cursor; `InvalidRequest` for anything this service did not issue."""
-    if cursor is None:
-        return None
+def decode_file_cursor(cursor: str | None) -> UUID | None:
+    """The id in it; `InvalidRequest` for anything this service did not issue."""
+    return None if cursor is None else UUID(bytes=_decode(cursor, _FILE_BYTES))
+
+
+def encode_event_cursor(after: int | None) -> str | None:
+    """The cursor that continues after the event `after`."""
+    return None if after is None else _encode(after.to_bytes(_EVENT_BYTES))
+
+
+def decode_event_cursor(cursor: str | None) -> int:
+    """The id in it, 0 without one; `InvalidRequest` for anything this service did not issue."""
+    return 0 if cursor is None else int.from_bytes(_decode(cursor, _EVENT_BYTES)) & _MAX_BIGINT
+
+
+def _encode(value: bytes) -> str:
+    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+
+
+def _decode(cursor: str, size: int) -> bytes:
     try:
-        return UUID(bytes=base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        value = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
     except (ValueError, binascii.Error):
+        value = b""
+    if len(value) != size:
         message = "must be a next_cursor of this service; leave it out for the first page"
-        raise InvalidRequest(f"cursor {message}.", [FieldError("cursor", message)]) from None
+        raise InvalidRequest(f"cursor {message}.", [FieldError("cursor", message)])
+    return value

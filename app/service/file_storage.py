@@ -33,6 +33,14 @@ class FilePage:
     next_before: UUID | None
 
 
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """One page of an audit trail; `next_after` continues it, None at the end."""
+
+    items: Sequence[FileEvent]
+    next_after: int | None
+
+
 class FileStorageService:
     """Everything that an owner does with a file that exists. Other owners' files are not found."""
 
@@ -74,12 +82,17 @@ class FileStorageService:
         items = rows[:limit]
         return FilePage(items, items[-1].id if len(rows) > limit else None)
 
-    async def events(self, principal: Principal, file_id: UUID) -> list[FileEvent]:
+    async def events(
+        self, principal: Principal, file_id: UUID, *, after: int, limit: int
+    ) -> EventPage:
         """The audit trail, oldest first, else `NotFound`."""
-        events = await self._repository.events(principal.subject, file_id)
-        if events is None:
+        rows = await self._repository.events(
+            principal.subject, file_id, after=after, limit=limit + 1
+        )
+        if rows is None:
             raise NotFound("There is no such file, or it is not yours.")
-        return events
+        items = rows[:limit]
+        return EventPage(items, items[-1].id if len(rows) > limit else None)
 
     async def update_status(
         self, principal: Principal, ref: FileRef, target: FileStatus, reason: str | None = None

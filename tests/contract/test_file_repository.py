@@ -127,6 +127,20 @@ async def test_append_adds_without_moving(files: FileRepository, owner: str) -> 
     assert await files.find(owner, id=record.id) == record
 
 
+async def test_a_trail_has_pages_too(files: FileRepository, owner: str) -> None:
+    record = await stored(files, a_record(owner=owner))
+    for number in range(4):
+        event = FileEvent(at=NOON, actor="user:a", event=f"e{number}")
+        await files.append(record, event)
+
+    first = await files.events(owner, record.id, after=0, limit=3) or []
+    last = first[-1].id
+    assert last is not None
+    rest = await files.events(owner, record.id, after=last, limit=3) or []
+
+    assert [e.event for e in first + rest] == ["created", "e0", "e1", "e2", "e3"]
+
+
 async def test_pages_follow_one_another(files: FileRepository, owner: str) -> None:
     records = [await stored(files, a_record(owner=owner)) for _ in range(5)]
     newest_first = list(reversed(records))

@@ -1,5 +1,6 @@
 """An in-memory twin of the repository, held to the same contract suite as the real one."""
 
+import dataclasses
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -84,10 +85,13 @@ class InMemoryFileRepository:
         self._answer()
         self.trail[record.id].append(event)
 
-    async def events(self, owner: str, file_id: UUID) -> list[FileEvent] | None:
+    async def events(
+        self, owner: str, file_id: UUID, *, after: int = 0, limit: int = 1000
+    ) -> list[FileEvent] | None:
         if await self.find(owner, id=file_id) is None:
             return None
-        return list(self.trail[file_id])
+        numbered = enumerate(self.trail[file_id], start=1)
+        return [dataclasses.replace(e, id=n) for n, e in numbered if n > after][:limit]
 
     def _of(self, owner: str) -> list[FileRecord]:
         return [r for r in self.records.values() if r.owner == owner and r.deleted_at is None]

@@ -174,6 +174,16 @@ async def test_lists_are_paged_and_filtered(user: User) -> None:
     assert [item["id"] for item in failed["items"]] == [records[2]["id"]]
 
 
+async def test_an_audit_trail_is_paged(user: User) -> None:
+    record = await user.upload()
+    await user.move(record, "completed")
+    path = f"/files/{record['id']}/events"
+    first = (await user.call("GET", path, params={"limit": 2})).json()
+    rest = (await user.call("GET", path, params={"cursor": first["next_cursor"]})).json()
+    assert [e["to"] for e in first["items"] + rest["items"]] == ["pending", "uploaded", "completed"]
+    assert rest["next_cursor"] is None
+
+
 async def test_a_batch_in_order(user: User) -> None:
     files = [{"filename": f"{n}.txt", "type": "text/plain", "file_size": n} for n in range(1000)]
     answer = await user.call("POST", "/presigned-urls", json={"files": files})

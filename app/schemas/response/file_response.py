@@ -188,11 +188,12 @@ class EventResponse(BaseModel):
 
 
 class EventsResponse(BaseModel):
-    """The whole audit trail, oldest first."""
+    """The audit trail, oldest first; `next_cursor` is null at its end."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"items": [EVENT]}]})
 
     items: list[EventResponse]
+    next_cursor: str | None = None
 
 
 class DownloadUrlResponse(BaseModel):
