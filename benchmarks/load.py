@@ -1,23 +1,30 @@
-"""A small closed-loop HTTP load generator: N keep-alive connections, each sends when answered.
+"""A small closed-loop HTTP load generator: keep-alive connections, each sends when answered.
 
 Written here because the machine that runs `make bench` may have nothing but Python; it must cost
 less than the server it drives, so it parses only the status and the content length.
 """
 
 import asyncio
+import itertools
+import json
+import math
 import re
 import sys
 import time
+from collections.abc import Iterator
 from typing import cast
 
 import uvloop
+
+GRACE = 60.0
+"""Seconds for what is under way at the end, or for one turn of all requests."""
 
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 
 
 class _Connection(asyncio.Protocol):
-    def __init__(self, request: bytes, until: float, expected: bytes) -> None:
-        self._request = request
+    def __init__(self, requests: Iterator[bytes], until: float, expected: bytes) -> None:
+        self._requests = requests
         self._until = until
         self._expected = expected
         self._buffer = b""
@@ -28,7 +35,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass of it
-        self._send()
+        self._send_next()
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -47,33 +54,37 @@ class _Connection(asyncio.Protocol):
             self.failures += 1
             self.done.set_result(None)
 
-    def _send(self) -> None:
-        self._sent_at = time.perf_counter()
-        self._transport.write(self._request)
-
-    def _answered(self, status: bytes) -> None:
+    def _send_next(self) -> None:
         now = time.perf_counter()
-        self.latencies.append(now - self._sent_at)
-        self.failures += status != self._expected
-        if now < self._until:
-            self._send()
-        else:
+        request = next(self._requests, None) if now < self._until else None
+        if request is None:
             self.done.set_result(None)
             self._transport.close()
+        else:
+            self._sent_at = now
+            self._transport.write(request)
+
+    def _answered(self, status: bytes) -> None:
+        self.latencies.append(time.perf_counter() - self._sent_at)
+        self.failures += status != self._expected
+        self._send_next()
 
 
-async def _drive(port: int, request: bytes, seconds: float, connections: int, status: str) -> str:
-    until = time.perf_counter() + seconds
+async def _drive(
+    port: int, requests: list[bytes], seconds: float, connections: int, status: str
+) -> str:
+    until = time.perf_counter() + (seconds or math.inf)
+    waiting = itertools.cycle(requests) if seconds else iter(requests)
     loop = asyncio.get_running_loop()
     made = [
         await loop.create_connection(
-            lambda: _Connection(request, until, status.encode()), "127.0.0.1", port
+            lambda: _Connection(waiting, until, status.encode()), "127.0.0.1", port
         )
         for _ in range(connections)
     ]
     protocols = [protocol for _, protocol in made]
     started = time.perf_counter()
-    async with asyncio.timeout(seconds + 30):
+    async with asyncio.timeout(seconds + GRACE):
         await asyncio.gather(*(protocol.done for protocol in protocols))
     took = time.perf_counter() - started
     latencies = sorted(value for protocol in protocols for value in protocol.latencies)
@@ -84,14 +95,15 @@ async def _drive(port: int, request: bytes, seconds: float, connections: int, st
 
 
 def main() -> None:
-    """`python -m benchmarks.load PORT SECONDS CONNECTIONS STATUS < request-bytes`
+    """`python -m benchmarks.load PORT SECONDS CONNECTIONS STATUS < REQUESTS`
 
-    Prints requests, requests per second, p50 and p99 in milliseconds, and answers of another
-    status.
+    REQUESTS is a JSON array of HTTP/1.1 requests as text. They are sent over and over for SECONDS,
+    each once when that is 0. Prints requests, requests per second, p50 and p99 in milliseconds,
+    and answers of another status.
     """
     port, seconds, connections, status = sys.argv[1:]
-    request = sys.stdin.buffer.read()
-    print(uvloop.run(_drive(int(port), request, float(seconds), int(connections), status)))
+    requests = [request.encode() for request in json.load(sys.stdin)]
+    print(uvloop.run(_drive(int(port), requests, float(seconds), int(connections), status)))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """Memory of one worker over 100,000 requests."""
 
-from benchmarks.driver import drive
-from benchmarks.presign import CONNECTIONS, presign_request
+from benchmarks.presign import load, presign_request
 from benchmarks.report import Outcome, at_most
 from benchmarks.servers import Server, slipway
 from benchmarks.stage import Stage
@@ -25,10 +24,9 @@ def measure(stage: Stage) -> list[Outcome]:
     return [at_most(f"Memory after {LAST:,} requests / after {FIRST:,}", last / first, 1.05)]
 
 
-def _send(server: Server, request: bytes, wanted: int) -> int:
+def _send(server: Server, request: str, wanted: int) -> int:
     """Send at least `wanted` requests; how many it were."""
     sent = 0
     while sent < wanted:
-        load = drive(server.port, request, seconds=SLICE, connections=CONNECTIONS)
-        sent += load.requests
+        sent += load(server, request, seconds=SLICE).requests
     return sent

@@ -12,7 +12,7 @@ from benchmarks.stage import Stage
 ROUNDS = 5
 SECONDS = 3.0
 CONNECTIONS = 16
-BODY = b'{"filename": "cat.png", "type": "image/png", "file_size": 12345}'
+BODY = {"filename": "cat.png", "type": "image/png", "file_size": 12345}
 
 Sample = tuple[Load, float]
 """What the clients saw, and the CPU of the server in µs per request."""
@@ -28,7 +28,7 @@ def measure(stage: Stage) -> list[Outcome]:
             "ours": stack.enter_context(slipway(stage)),
         }
         for server in servers.values():
-            drive(server.port, request, seconds=1.0, connections=CONNECTIONS)
+            load(server, request, seconds=1.0)
         rounds = [
             {name: _sample(server, request) for name, server in servers.items()}
             for _ in range(ROUNDS)
@@ -40,15 +40,20 @@ def measure(stage: Stage) -> list[Outcome]:
     ]
 
 
-def presign_request(stage: Stage) -> bytes:
+def presign_request(stage: Stage) -> str:
     """The same request for all three."""
     return http_request("POST", "/presigned-url", BODY, token=stage.token_for())
 
 
-def _sample(server: Server, request: bytes) -> Sample:
+def load(server: Server, request: str, *, seconds: float) -> Load:
+    """What 16 clients see that do nothing but ask."""
+    return drive(server.port, request, seconds=seconds, connections=CONNECTIONS, status=201)
+
+
+def _sample(server: Server, request: str) -> Sample:
     before = server.cpu()
-    load = drive(server.port, request, seconds=SECONDS, connections=CONNECTIONS)
-    return load, (server.cpu() - before) / load.requests * 1e6
+    seen = load(server, request, seconds=SECONDS)
+    return seen, (server.cpu() - before) / seen.requests * 1e6
 
 
 def _ratio(rounds: Sequence[Mapping[str, Sample]], other: str) -> float:

@@ -4,11 +4,11 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
 
 from benchmarks.client import Client
+from benchmarks.driver import Load, drive, http_request
 from benchmarks.head import AT_ONCE
 from benchmarks.report import Outcome, at_most
 from benchmarks.servers import Server, child_environment, service_environment, slipway
@@ -37,9 +37,9 @@ def _sample(stage: Stage, server: Server) -> Sample:
     token = stage.token_for()
     files = _uploaded(server, token)
     before = server.cpu()
-    latencies = _report(server, token, files)
+    seen = _report(server, token, files)
     call = (server.cpu() - before) / FILES * 1e6
-    return statistics.median(latencies), call, _head_cpu(stage, [file["key"] for file in files])
+    return seen.p50, call, _head_cpu(stage, [file["key"] for file in files])
 
 
 def _uploaded(server: Server, token: str) -> list[dict[str, Any]]:
@@ -55,17 +55,13 @@ def _uploaded(server: Server, token: str) -> list[dict[str, Any]]:
     return files
 
 
-def _report(server: Server, token: str, files: Sequence[dict[str, Any]]) -> list[float]:
-    """Report every file on AT_ONCE connections; the milliseconds that each call took."""
-
-    def report(share: Sequence[dict[str, Any]]) -> list[float]:
-        bodies = [{"id": file["id"], "status": "uploaded"} for file in share]
-        with Client(server.port, token) as client:
-            return [client.timed("PUT", "/file-status", body) for body in bodies]
-
-    shares = [files[first::AT_ONCE] for first in range(AT_ONCE)]
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        return [taken for share in pool.map(report, shares) for taken in share]
+def _report(server: Server, token: str, files: Sequence[dict[str, Any]]) -> Load:
+    """Say of every file that it is uploaded."""
+    requests = [
+        http_request("PUT", "/file-status", {"id": file["id"], "status": "uploaded"}, token=token)
+        for file in files
+    ]
+    return drive(server.port, *requests, connections=AT_ONCE)
 
 
 def _head_cpu(stage: Stage, keys: list[str]) -> float:
