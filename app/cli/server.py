@@ -102,9 +102,9 @@ def _plain(value: Any) -> str:
 
 def worker() -> "FastAPI":
     """The application of one supervised worker."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     from app.main import create_app
 
-    threading.Thread(target=_end_with_parent, daemon=True).start()
     return create_app(Settings.load())
 
 

@@ -12,8 +12,9 @@ import httpx
 import psutil
 import pytest
 
+from app.infrastructure.embedded.processes import has_ended
 from tests.e2e.running import COMMAND, ROOT, Service, environment, running, started
-from tests.support.processes import DEADLINE, engines_of, eventually
+from tests.support.processes import engines_of, eventually
 
 # Nothing is asked of either address: the service starts without its database and its store.
 PRODUCTION = {
@@ -71,8 +72,7 @@ def is_free(url: str) -> bool:
 
 
 def assert_gone(family: list[psutil.Process], url: str) -> None:
-    _, alive = psutil.wait_procs(family, timeout=DEADLINE)
-    assert not alive
+    eventually(lambda: all(has_ended(member) for member in family), "all have ended")
     assert is_free(url)
 
 

@@ -14,6 +14,7 @@ import pytest
 from app.infrastructure.embedded import postgres
 from app.infrastructure.embedded.errors import EngineError
 from app.infrastructure.embedded.postgres import EmbeddedPostgres
+from app.infrastructure.embedded.processes import has_ended
 from tests.support.processes import bystander, engines_of, eventually
 
 
@@ -69,7 +70,7 @@ def test_an_orphan_of_the_same_directory_is_stopped(
     successor = EmbeddedPostgres(tmp_path / "postgres")
     try:
         assert query(successor.start(), "SELECT 1") == 1
-        assert not orphan.is_running()
+        assert has_ended(orphan)
     finally:
         successor.stop()
 

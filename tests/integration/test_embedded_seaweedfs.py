@@ -14,6 +14,7 @@ from botocore.config import Config
 
 from app.infrastructure.embedded import ports
 from app.infrastructure.embedded.errors import EngineError
+from app.infrastructure.embedded.processes import has_ended
 from app.infrastructure.embedded.seaweedfs import EmbeddedSeaweedFS, S3Server, answers
 from tests.support.processes import engines_of, eventually
 
@@ -117,7 +118,7 @@ def test_an_orphan_is_stopped_and_a_lost_port_list_is_made_again(
     successor = EmbeddedSeaweedFS(tmp_path / "seaweedfs")
     try:
         assert answers(successor.start())
-        assert not orphan.is_running()
+        assert has_ended(orphan)
     finally:
         successor.stop()
 

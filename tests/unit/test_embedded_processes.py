@@ -6,11 +6,19 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from app.infrastructure.embedded import processes
 from app.infrastructure.embedded.errors import EngineError
-from app.infrastructure.embedded.processes import complaint, spawn, stop, stop_orphans, wait_until
+from app.infrastructure.embedded.processes import (
+    complaint,
+    has_ended,
+    spawn,
+    stop,
+    stop_orphans,
+    wait_until,
+)
 from tests.support.processes import bystander, eventually
 
 STUBBORN = """
@@ -65,6 +73,15 @@ def test_only_an_engine_of_this_very_directory_is_an_orphan(
         stop_orphans("weed", f"-dir={tmp_path.parent}", signal.SIGKILL)
         stop_orphans("postgres", f"-dir={tmp_path}", signal.SIGKILL)
     assert stubborn.poll() is None
+
+
+def test_one_that_nobody_reaps_has_ended() -> None:
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    process = psutil.Process(child.pid)
+    eventually(lambda: process.status() == psutil.STATUS_ZOMBIE, "it is a zombie")
+    assert has_ended(process)
+    child.wait()
+    assert has_ended(process)
 
 
 def test_a_child_sees_nothing_of_our_environment(

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -72,13 +73,11 @@ def stop_orphans(program: str, argument: str, stop_signal: signal.Signals) -> No
     The command line is the identity: unlike a pid in a file it cannot go stale or be reused.
     The caller holds the lock of the data directory, so no living service owns such a process.
     """
-    orphans = [process for process in psutil.process_iter() if _is(process, program, argument)]
-    for orphan in orphans:
-        _signal(orphan, stop_signal)
-    _, alive = psutil.wait_procs(orphans, timeout=STOP_TIMEOUT)
-    for orphan in alive:
-        _signal(orphan, signal.SIGKILL)
-    psutil.wait_procs(alive, timeout=STOP_TIMEOUT)
+    alive = [process for process in psutil.process_iter() if _is(process, program, argument)]
+    for number in (stop_signal, signal.SIGKILL):
+        for orphan in alive:
+            _signal(orphan, number)
+        alive = _outlasting(alive, STOP_TIMEOUT)
 
 
 def _is(process: psutil.Process, program: str, argument: str) -> bool:
@@ -90,10 +89,24 @@ def _is(process: psutil.Process, program: str, argument: str) -> bool:
 
 
 def _signal(process: psutil.Process, number: signal.Signals) -> None:
-    try:
+    with suppress(psutil.NoSuchProcess):
         process.send_signal(number)
+
+
+def _outlasting(processes: list[psutil.Process], timeout: float) -> list[psutil.Process]:
+    """Those that still run after `timeout` seconds; returns as soon as there are none."""
+    deadline = time.monotonic() + timeout
+    while (alive := [p for p in processes if not has_ended(p)]) and time.monotonic() < deadline:
+        time.sleep(_POLL_INTERVAL)
+    return alive
+
+
+def has_ended(process: psutil.Process) -> bool:
+    """Also when nobody reaps it: in a container the first process may not know that it should."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
-        return
+        return True
 
 
 def wait_until(
