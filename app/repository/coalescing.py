@@ -17,7 +17,7 @@ class Coalescer(Generic[T]):
     `flush` takes up to `max_batch` items and does all of them or none. Up to `flights` calls of it
     run at once; those that are free share what waits. A batch that fails is done again item by
     item, so that each caller gets its own item's outcome, unless the failure is `common`: the same
-    whoever submitted.
+    whoever submitted. One that ends cancelled is a `common` failure too.
     """
 
     def __init__(
@@ -62,15 +62,20 @@ class Coalescer(Generic[T]):
     async def _fly(self) -> None:
         try:
             while batch := self._next_batch():
-                self._free_flights -= 1
-                try:
-                    await self._deliver(batch)
-                finally:
-                    self._free_flights += 1
-                    for _, done in batch:
-                        done.cancel()  # those left undone when the loop itself ends
+                await self._carry(batch)
         finally:
             self._unstarted += 1
+
+    async def _carry(self, batch: Batch[T]) -> None:
+        self._free_flights -= 1
+        try:
+            await self._deliver(batch)
+        except asyncio.CancelledError:
+            if _is_being_cancelled():
+                raise
+        finally:
+            self._free_flights += 1
+            _settle(batch, self._common("It was cancelled on its way; try again."))
 
     def _next_batch(self) -> Batch[T]:
         share = math.ceil(len(self._waiting) / self._free_flights)
@@ -94,9 +99,16 @@ class Coalescer(Generic[T]):
             _settle(batch)
 
 
+def _is_being_cancelled() -> bool:
+    """Rather than having met a CancelledError of somebody else's."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 def _settle(batch: Batch[T], error: Exception | None = None) -> None:
+    """Tell those who have not been told, and still listen."""
     for _, done in batch:
-        if done.cancelled():
+        if done.done():
             continue
         if error is None:
             done.set_result(None)

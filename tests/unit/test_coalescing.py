@@ -190,6 +190,62 @@ async def test_it_goes_on_after_a_failure(sink: Sink) -> None:
     assert sink.done == [2]
 
 
+async def test_a_flush_that_ends_cancelled_is_a_common_failure_and_the_queue_goes_on() -> None:
+    batches_seen = []
+
+    async def flush(batch: Sequence[int]) -> None:
+        batches_seen.append(list(batch))
+        await asyncio.sleep(0)
+        if len(batches_seen) == 1:
+            raise asyncio.CancelledError
+
+    async with asyncio.timeout(5):
+        outcomes = await submit_all(coalescer(flush), range(10))
+
+    assert [type(outcome) for outcome in outcomes] == [Outage] * 4 + [type(None)] * 6
+    assert batches_seen == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+
+
+async def test_a_cancelled_flush_of_a_single_item_leaves_no_other_waiting(sink: Sink) -> None:
+    async def flush(batch: Sequence[int]) -> None:
+        if batch == [1]:
+            raise asyncio.CancelledError
+        await sink.flush(batch)
+
+    sink.bad = {2}
+    async with asyncio.timeout(5):
+        outcomes = await submit_all(coalescer(flush), range(6))
+
+    assert [type(outcome) for outcome in outcomes] == [type(None)] + [Outage] * 3 + [type(None)] * 2
+    assert sink.done == [0, 4, 5]
+
+
+async def test_a_flight_that_is_cancelled_ends_and_tells_its_callers(sink: Sink) -> None:
+    """As when the loop shuts down; whoever submits later gets a flight again."""
+    flights = []
+
+    async def flush(batch: Sequence[int]) -> None:
+        flights.append(asyncio.current_task())
+        await sink.flush(batch)
+
+    batches = coalescer(flush)
+    sink.open.clear()
+    callers = [asyncio.create_task(batches.submit(item)) for item in range(4)]
+    await until(lambda: flights)
+    [flight] = flights
+    assert flight is not None
+    flight.cancel()
+    async with asyncio.timeout(5):
+        outcomes = await asyncio.gather(*callers, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [Outage] * 4
+    assert flight.cancelled()
+
+    sink.open.set()
+    async with asyncio.timeout(5):
+        await batches.submit(9)
+    assert sink.done == [9]
+
+
 async def test_too_many_waiting_are_refused_at_once(sink: Sink) -> None:
     batches = coalescer(sink.flush, max_waiting=3)
     sink.open.clear()
