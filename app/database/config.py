@@ -20,7 +20,8 @@ server's answer comes first and the client's clock only ends what a silent netwo
 
 
 class Database:
-    """A pool of at most `pool_size` connections, each statement bounded by `timeout` seconds.
+    """A pool of at most `pool_size` connections. The server ends a statement after `timeout`
+    seconds, the client all of a `run` on a connection after CLIENT_MARGIN more.
 
     Nothing is connected before it is needed, so the server may be down when this opens, and may
     come and go. Raises ValueError for a URL that is not PostgreSQL's.
@@ -35,7 +36,6 @@ class Database:
     async def open(self) -> None:
         self._opened = create_engine(
             self._url,
-            command_timeout=self._timeout + CLIENT_MARGIN,
             session=self._session(),
             isolation_level="AUTOCOMMIT",
             pool_size=self._pool_size,
@@ -81,9 +81,11 @@ class Database:
         async with self._engine.connect() as connection:
             pooled = await connection.get_raw_connection()
             driver = cast(Connection, pooled.driver_connection)
+            with models_on(connection):
+                task = asyncio.ensure_future(work(driver))
+            await _end_within(self._timeout + CLIENT_MARGIN, task, driver)
             try:
-                with models_on(connection):
-                    return await work(driver)
+                return task.result()
             except Exception as error:
                 if driver.is_closed() or is_interruption(error):
                     raise Interrupted from error
@@ -105,3 +107,21 @@ class Database:
         if self._opened is None:
             raise RuntimeError("open() the database first")
         return self._opened
+
+
+async def _end_within(seconds: float, task: "asyncio.Future[T]", driver: Connection) -> None:
+    """Wait until `task` is done with `driver`. Raises TimeoutError.
+
+    When it raises that, or is cancelled, both have ended.
+    """
+    try:
+        await asyncio.wait({task}, timeout=seconds)
+        if not task.done():
+            raise TimeoutError
+    finally:
+        if not task.done():
+            # In this order: a cancelled statement on an open connection makes asyncpg, and all
+            # that use the connection after it, wait for the server's word without limit.
+            driver.terminate()
+            task.cancel()
+            await asyncio.wait({task})

@@ -1,7 +1,8 @@
 """The pool: bounded waits, failures told apart, recovery without a restart."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -11,11 +12,12 @@ from sqlalchemy.engine import make_url
 from app.database import config, engine
 from app.database.config import Database
 from app.database.engine import Connection, dsn
+from app.domain.idempotency import IdempotencyClaim
 from app.exceptions.errors import DatabaseUnavailable
 from app.repository.file_storage_repository import FileStorageRepository
 from tests.support.cable import Cable
 from tests.support.databases import execute, opened
-from tests.support.records import a_creation, a_record
+from tests.support.records import NOON, a_creation, a_record
 
 
 @pytest_asyncio.fixture
@@ -30,6 +32,20 @@ async def cabled(database_url: str, cable: Cable) -> AsyncIterator[Database]:
     """The database through a cable that can be cut."""
     url = make_url(database_url).set(query={}, host="127.0.0.1", port=cable.port)
     async with opened(url.render_as_string(hide_password=False)) as database:
+        yield database
+
+
+@pytest_asyncio.fixture
+async def impatient(
+    database_url: str, cable: Cable, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Database]:
+    """The same with short limits, and three connections that are made already."""
+    monkeypatch.setattr(config, "CLIENT_MARGIN", 0.1)
+    monkeypatch.setattr(engine, "CONNECT_TIMEOUT", 0.2)
+    url = make_url(database_url).set(query={}, host="127.0.0.1", port=cable.port)
+    address = url.render_as_string(hide_password=False)
+    async with opened(address, pool_size=3, timeout=0.2) as database:
+        await asyncio.gather(*(database.ping() for _ in range(3)))
         yield database
 
 
@@ -97,6 +113,88 @@ async def test_a_silent_server_is_bounded(
         with pytest.raises(DatabaseUnavailable) as failure:
             await database.run(deaf)
         assert isinstance(failure.value.__cause__, TimeoutError)
+        assert await database.run(lambda c: c.fetchval("SELECT pg_backend_pid()")) not in used
+
+
+Call = Callable[[FileStorageRepository], Awaitable[object]]
+
+
+def _page(files: FileStorageRepository) -> Awaitable[object]:
+    return files.page("alice", status=None, policy=None, before=None, limit=1)
+
+
+def _insert(files: FileStorageRepository) -> Awaitable[object]:
+    record = a_record()
+    return files.insert(record, a_creation(record))
+
+
+def _insert_once(files: FileStorageRepository) -> Awaitable[object]:
+    record = a_record()
+    claim = IdempotencyClaim(record.owner, str(record.id), "f" * 64, NOON)
+    return files.insert_once(claim, [(record, a_creation(record))])
+
+
+def _find(files: FileStorageRepository) -> Awaitable[object]:
+    return files.find("alice", id=UUID(int=1))
+
+
+@pytest.mark.parametrize("call", [_find, _page, _insert, _insert_once])
+async def test_a_dead_network_ends_every_call(
+    impatient: Database, cable: Cable, call: Call
+) -> None:
+    files = FileStorageRepository(impatient)
+    cable.freeze()
+    async with asyncio.timeout(15):
+        calls = (call(files) for _ in range(5))
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [DatabaseUnavailable] * 5
+    assert impatient.pool_status()["in_use"] == 0
+
+    cable.thaw()
+    async with asyncio.timeout(15):
+        await asyncio.gather(*(impatient.ping() for _ in range(3)))
+
+
+@pytest.mark.parametrize("call", [_find, _page, _insert_once])
+async def test_a_cancelled_call_ends_on_a_dead_network(
+    impatient: Database, cable: Cable, call: Call
+) -> None:
+    """And leaves no connection behind that cancels whoever comes next."""
+    files = FileStorageRepository(impatient)
+    cable.freeze()
+    async with asyncio.timeout(15):
+        for _ in range(3):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(call(files), 0.05)
+    assert impatient.pool_status()["in_use"] == 0
+
+    cable.thaw()
+    async with asyncio.timeout(15):
+        await asyncio.gather(*(impatient.ping() for _ in range(3)))
+
+
+async def test_work_that_waits_for_more_than_the_driver_is_bounded(impatient: Database) -> None:
+    """As asyncpg does for leave to write a long batch, which no lost connection tells it."""
+
+    async def stuck(_: Connection) -> None:
+        await asyncio.Event().wait()
+
+    async with asyncio.timeout(15):
+        with pytest.raises(DatabaseUnavailable):
+            await impatient.run(stuck)
+    assert impatient.pool_status()["in_use"] == 0
+
+
+async def test_a_call_cancelled_midway_leaves_its_connection_to_nobody(database_url: str) -> None:
+    async with opened(database_url) as database:
+        used = []
+
+        async def endless(connection: Connection) -> None:
+            used.append(connection.get_server_pid())
+            await connection.execute("SELECT pg_sleep(60)")
+
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(database.run(endless), 0.1)
         assert await database.run(lambda c: c.fetchval("SELECT pg_backend_pid()")) not in used
 
 

@@ -1,13 +1,17 @@
-"""Pulled cables: the database, the store, both back again, without a restart."""
+"""Cables pulled or clogged: the database, the store, both back again, without a restart."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
+import pytest
 import pytest_asyncio
 from sqlalchemy.engine import make_url
 
+from app.database import config, engine
+from app.routers import operators
 from app.settings import Settings
 from tests.support.cable import Cable
 from tests.support.service import User, serving
@@ -33,11 +37,8 @@ async def cabled(
     settings: Settings, database_cable: Cable, store_cable: Cable
 ) -> AsyncIterator[User]:
     """A user of a service that reaches both through cables; its URLs name the store itself."""
-    url = make_url(_reveal(settings.database_url)).set(
-        query={}, host="127.0.0.1", port=database_cable.port
-    )
     changes: dict[str, Any] = {
-        "database_url": url.render_as_string(hide_password=False),
+        "database_url": _through(settings, database_cable),
         "s3_endpoint_url": f"http://127.0.0.1:{store_cable.port}",
         "s3_public_endpoint_url": settings.s3_endpoint_url,
         "s3_timeout": 1,
@@ -48,6 +49,14 @@ async def cabled(
 
 def _reveal(secret: Any) -> str:
     return str(secret.get_secret_value())
+
+
+def _through(settings: Settings, cable: Cable) -> str:
+    """The URL of the database by way of `cable`."""
+    url = make_url(_reveal(settings.database_url))
+    return url.set(query={}, host="127.0.0.1", port=cable.port).render_as_string(
+        hide_password=False
+    )
 
 
 async def test_the_database_is_down_and_comes_back(cabled: User, database_cable: Cable) -> None:
@@ -75,6 +84,79 @@ async def test_the_database_is_down_and_comes_back(cabled: User, database_cable:
     assert (await cabled.api.get("/readyz")).status_code == 200
 
 
+@pytest_asyncio.fixture
+async def impatient(
+    settings: Settings, database_cable: Cable, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[User]:
+    """A user of a service with short limits, that reaches its database through a cable."""
+    monkeypatch.setattr(config, "CLIENT_MARGIN", 0.1)
+    monkeypatch.setattr(engine, "CONNECT_TIMEOUT", 0.2)
+    monkeypatch.setattr(operators, "PING_TIMEOUT", 0.3)
+    changes: dict[str, Any] = {
+        "database_url": _through(settings, database_cable),
+        "database_timeout": 0.5,
+        "database_pool_size": 3,
+    }
+    async with serving(Settings(_env_file=None, **(settings.model_dump() | changes))) as api:
+        yield User(api)
+
+
+async def _connections_in_use(api: httpx.AsyncClient) -> str:
+    lines = (await api.get("/metrics")).text.splitlines()
+    [line] = [line for line in lines if 'state="in_use"' in line]
+    return line.rsplit(" ", 1)[1]
+
+
+def _assert_unavailable(answer: httpx.Response, code: str) -> None:
+    assert (answer.status_code, answer.json()["code"]) == (503, code)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["x-request-id"]
+
+
+async def test_a_silent_database_holds_nobody_up(impatient: User, database_cable: Cable) -> None:
+    """Packets are dropped, as while a standby takes over: nothing is refused, nothing answers."""
+    record = await impatient.ask()
+    calls: list[tuple[str, str, Any]] = [
+        ("GET", "/files", None),
+        ("GET", f"/files/{record['id']}", None),
+        ("POST", "/presigned-url", {"filename": "a", "type": "a/b", "file_size": 1}),
+        ("PUT", "/file-status", {"id": record["id"], "status": "failed"}),
+    ]
+    database_cable.freeze()
+    async with asyncio.timeout(30):
+        answers = await asyncio.gather(
+            *(impatient.call(method, path, json=body) for method, path, body in calls * 3)
+        )
+    for answer in answers:
+        _assert_unavailable(answer, "database_unavailable")
+    assert await _connections_in_use(impatient.api) == "0.0"
+
+    database_cable.thaw()
+    async with asyncio.timeout(30):
+        answers = [await impatient.call(method, path, json=body) for method, path, body in calls]
+    assert [answer.status_code for answer in answers] == [200, 200, 201, 200]
+
+
+async def test_probes_of_a_silent_database_harm_nobody(
+    impatient: User, database_cable: Cable
+) -> None:
+    """Each gives up before the database's own limit."""
+    await asyncio.gather(*(impatient.ask() for _ in range(3)))
+    assert (await impatient.api.get("/readyz")).status_code == 200
+    database_cable.freeze()
+    async with asyncio.timeout(30):
+        for _ in range(4):
+            _assert_unavailable(await impatient.api.get("/readyz"), "not_ready")
+    assert await _connections_in_use(impatient.api) == "0.0"
+
+    database_cable.thaw()
+    async with asyncio.timeout(30):
+        assert (await impatient.api.get("/readyz")).status_code == 200
+        for _ in range(4):
+            await impatient.ask()
+            assert (await impatient.call("GET", "/files")).status_code == 200
+
+
 async def test_the_store_is_down_and_comes_back(cabled: User, store_cable: Cable) -> None:
     await store_cable.cut()
     record = await cabled.upload(b"hello")
@@ -97,11 +179,8 @@ async def test_a_service_starts_before_its_database_and_store(
 ) -> None:
     await database_cable.cut()
     await store_cable.cut()
-    url = make_url(_reveal(settings.database_url)).set(
-        query={}, host="127.0.0.1", port=database_cable.port
-    )
     changes = {
-        "database_url": url.render_as_string(hide_password=False),
+        "database_url": _through(settings, database_cable),
         "s3_endpoint_url": f"http://127.0.0.1:{store_cable.port}",
         "s3_timeout": 1,
     }

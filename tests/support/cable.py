@@ -1,4 +1,4 @@
-"""A cable between the service and what it talks to, which a test can pull out and put back."""
+"""A cable between the service and what it talks to, which a test can pull out or clog."""
 
 import asyncio
 import contextlib
@@ -14,6 +14,7 @@ class Cable:
         self._dial = dial
         self._server: asyncio.Server | None = None
         self._ends: set[asyncio.StreamWriter] = set()
+        self._flowing = asyncio.Event()
         self.port = 0
 
     async def __aenter__(self) -> "Cable":
@@ -31,26 +32,37 @@ class Cable:
         for end in self._ends:
             end.transport.abort()
         self._ends.clear()
+        self._flowing.set()  # lets the pumps of broken connections end
 
     async def mend(self) -> None:
         """Listen again on the same port."""
         self._server = await asyncio.start_server(self._carry, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
+        self._flowing.set()
+
+    def freeze(self) -> None:
+        """Keep every connection and accept new ones, but pass nothing on, as a dead network."""
+        self._flowing.clear()
+
+    def thaw(self) -> None:
+        """Pass on what was held back, and all that follows."""
+        self._flowing.set()
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._ends.add(writer)
         try:
             far_reader, far_writer = await self._dial()
             self._ends.add(far_writer)
-            await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
+            await asyncio.gather(self._pump(reader, far_writer), self._pump(far_reader, writer))
             self._ends.discard(far_writer)
         finally:
             self._ends.discard(writer)
 
-
-async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
-        while data := await source.read(65536):
-            sink.write(data)
-            await sink.drain()
-    sink.transport.abort()
+    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await source.read(65536):
+                await self._flowing.wait()
+                sink.write(data)
+                await sink.drain()
+        await self._flowing.wait()
+        sink.transport.abort()
