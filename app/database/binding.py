@@ -32,7 +32,7 @@ models_database = ConnectionInContext()
 
 @contextmanager
 def models_on(connection: AsyncConnection) -> Iterator[None]:
-    """Within it, and in this task only, ormar's queries run on `connection`."""
+    """Within it, in this task and those it starts, ormar's queries run on `connection`."""
     models_database.set_transaction_connection(connection)
     try:
         yield

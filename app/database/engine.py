@@ -32,13 +32,12 @@ def dsn(url: str) -> str:
 def create_engine(
     url: str,
     *,
-    command_timeout: float | None = None,
     session: Mapping[str, str] | None = None,
     **options: Any,
 ) -> AsyncEngine:
     """A pool of connections to `url`; `options` are those of SQLAlchemy's create_async_engine.
 
-    `command_timeout` is in seconds; `session` holds server settings, as `SET` takes them.
+    `session` holds server settings, as `SET` takes them.
     """
     address = dsn(url)
     settings = {"application_name": "slipway"} | dict(session or {})
@@ -47,7 +46,6 @@ def create_engine(
         return await asyncpg.connect(
             address,
             timeout=CONNECT_TIMEOUT,
-            command_timeout=command_timeout,
             server_settings=settings,
         )
 
