@@ -1,5 +1,6 @@
 """The application: routers, middleware, lifespan. No logic."""
 
+import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -32,17 +33,25 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_container(settings, metrics=metrics, clock=clock) as container:
             app.state.container = container
+            _exempt_what_stays()
             yield
 
     app = FastAPI(
         lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False, **describe()
     )
     for router in (presigned_url.router, file_status.router, files.router, operators.router):
-        app.include_router(router)
+        # Not include_router: FastAPI then matches and wraps each request twice.
+        app.router.routes.extend(router.routes)
     mount_docs(app)
     install_problem_handlers(app)
     _add_middleware(app, settings, metrics)
     return app
+
+
+def _exempt_what_stays() -> None:
+    """Modules, models and routes live as long as the process: no collection need visit them."""
+    gc.collect()
+    gc.freeze()
 
 
 def _add_middleware(app: FastAPI, settings: Settings, metrics: Metrics) -> None:
