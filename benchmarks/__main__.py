@@ -3,6 +3,7 @@
 Exit code 1 when a target is missed.
 """
 
+import logging
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +26,7 @@ def main(names: Sequence[str]) -> int:
     if unknown:
         print(f"there is {', '.join(BENCHMARKS)}, not {', '.join(unknown)}", file=sys.stderr)
         return 2
+    logging.basicConfig(level=logging.ERROR)  # the engines' remarks would split the tables
     # As an exception it stops the servers and engines on its way.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with running_stage() as stage:

@@ -1,7 +1,6 @@
-"""One keep-alive connection that calls one thing after another, and times it."""
+"""One keep-alive connection that calls one thing after another."""
 
 import json
-import time
 from http.client import HTTPConnection
 from types import TracebackType
 from typing import Any, Self
@@ -40,9 +39,3 @@ class Client:
         """The same with JSON both ways."""
         content = b"" if body is None else json.dumps(body).encode()
         return json.loads(self.send(method, path, content, {"Content-Type": "application/json"}))
-
-    def timed(self, method: str, path: str, body: object = None) -> float:
-        """Milliseconds that the same takes."""
-        started = time.perf_counter()
-        self.call(method, path, body)
-        return (time.perf_counter() - started) * 1000

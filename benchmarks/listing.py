@@ -10,7 +10,10 @@ import asyncpg
 
 from app.database.config import Database
 from app.repository.file_storage_repository import FileStorageRepository
+from app.schemas.cursor import encode_cursor
+from benchmarks.client import Client
 from benchmarks.report import Outcome, at_most
+from benchmarks.servers import slipway
 from benchmarks.stage import Stage
 
 FILES = 1_000_000
@@ -34,15 +37,25 @@ Question = Callable[[], Awaitable[object]]
 
 
 def measure(stage: Stage) -> list[Outcome]:
-    """The one target of the listing. Fills the database first, which takes half a minute."""
-    shallow, deep = asyncio.run(_measure(stage.database_url))
-    print(f"\n{'GET /files, repository':24}{'ms':>8}")
-    print(f"{'page 1':24}{shallow:8.2f}\n{f'page {DEEP}':24}{deep:8.2f}")
-    return [at_most(f"a page of {PAGE}, page {DEEP} / page 1", deep / shallow, 1.5)]
+    """The target of the listing, in the repository and as clients see it.
+
+    Fills the database first, which takes half a minute.
+    """
+    last_seen = asyncio.run(_fill(stage.database_url))
+    taken = {
+        "repository": asyncio.run(_in_repository(stage.database_url, last_seen)),
+        "HTTP": asyncio.run(_over_http(stage, last_seen)),
+    }
+    print(f"\n{'GET /files, ms':16}{'page 1':>10}{f'page {DEEP:,}':>12}")
+    return [_compare(way, *times) for way, times in taken.items()]
 
 
-async def _measure(url: str) -> Sequence[float]:
-    last_seen = await _fill(url)
+def _compare(way: str, shallow: float, deep: float) -> Outcome:
+    print(f"{way:16}{shallow:10.2f}{deep:12.2f}")
+    return at_most(f"GET /files ({way}), page {DEEP:,} / page 1", deep / shallow, 1.5)
+
+
+async def _in_repository(url: str, last_seen: UUID) -> Sequence[float]:
     database = Database(url)
     await database.open()
     files = FileStorageRepository(database)
@@ -54,6 +67,16 @@ async def _measure(url: str) -> Sequence[float]:
         return await _in_turns(page(None), page(last_seen))
     finally:
         await database.close()
+
+
+async def _over_http(stage: Stage, last_seen: UUID) -> Sequence[float]:
+    first = f"/files?limit={PAGE}"
+    with slipway(stage) as server, Client(server.port, stage.token_for(OWNER)) as client:
+
+        def page(path: str) -> Question:
+            return lambda: asyncio.to_thread(client.call, "GET", path)
+
+        return await _in_turns(page(first), page(f"{first}&cursor={encode_cursor(last_seen)}"))
 
 
 async def _fill(url: str) -> UUID:
