@@ -6,7 +6,8 @@ from http import HTTPStatus
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from app.routers.problem_document import problem
+from app.exceptions.errors import HeadersTooLarge
+from app.routers.problem_document import problem_of
 from app.schemas.response.problem import MEDIA_TYPE
 
 MAX_HEAD = 256 * 1024
@@ -46,7 +47,7 @@ def _refusal() -> bytes:
     status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
     request_id = secrets.token_hex(16)
     detail = f"The headers of a request may have up to {MAX_HEAD} bytes."
-    document = problem(status, "headers_too_large", status.phrase, detail, request_id)
+    document = problem_of(HeadersTooLarge(detail), request_id)
     body = json.dumps(document).encode()
     head = (
         f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: {MEDIA_TYPE}\r\n"

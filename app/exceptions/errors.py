@@ -13,6 +13,8 @@
     ├── FileTooLarge           file_too_large         over the policy's or the method's limit
     ├── TypeNotAllowed         type_not_allowed       the policy refuses the type or extension
     ├── RequestTooLarge        request_too_large      the body of an API call is too long
+    ├── HeadersTooLarge        headers_too_large      the headers of an API call are too long
+    ├── CorsRefused            cors_refused           a page of another origin may not call
     ├── MethodNotAllowed       method_not_allowed     the path does not take this HTTP method
     ├── InternalError          internal_error         a defect of ours; the log has the rest
     └── RetryableError                                passes by itself; says when to try again
@@ -128,6 +130,16 @@ class TypeNotAllowed(SlipwayError):
 class RequestTooLarge(SlipwayError):
     code = "request_too_large"
     title = "The request body is too large"
+
+
+class HeadersTooLarge(SlipwayError):
+    code = "headers_too_large"
+    title = "The request headers are too large"
+
+
+class CorsRefused(SlipwayError):
+    code = "cors_refused"
+    title = "The page may not make this call"
 
 
 class MethodNotAllowed(SlipwayError):

@@ -16,4 +16,4 @@ class ProblemCors(CORSMiddleware):
         answer = super().preflight_response(request_headers)
         if answer.status_code != HTTPStatus.BAD_REQUEST:
             return answer
-        return refused_preflight(bytes(answer.body).decode(), answer.headers)
+        return refused_preflight(f"{bytes(answer.body).decode()}.", answer.headers)

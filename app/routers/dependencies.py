@@ -11,6 +11,7 @@ from app.container import Container
 from app.domain.principal import Principal, Scope
 from app.exceptions.errors import (
     Forbidden,
+    HeadersTooLarge,
     IdentityProviderUnavailable,
     InternalError,
     InvalidRequest,
@@ -25,6 +26,7 @@ GUARDED = (
     Unauthorized,
     Forbidden,
     RequestTooLarge,
+    HeadersTooLarge,
     RateLimited,
     InternalError,
     IdentityProviderUnavailable,

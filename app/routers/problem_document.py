@@ -30,6 +30,8 @@ STATUS: dict[type[SlipwayError], int] = {
     errors.UploadExpired: 410,
     errors.FileTooLarge: 413,
     errors.RequestTooLarge: 413,
+    errors.HeadersTooLarge: 431,
+    errors.CorsRefused: 400,
     errors.TypeNotAllowed: 415,
     errors.RateLimited: 429,
     errors.InternalError: 500,
@@ -86,10 +88,8 @@ def refused_preflight(detail: str, headers: Mapping[str, str]) -> ProblemRespons
     `headers` say what is allowed.
     """
     kept = {k: v for k, v in headers.items() if not k.startswith("content-")}
-    document = problem(
-        400, "cors_refused", "The page may not make this call", detail, current_request_id()
-    )
-    return ProblemResponse(document, 400, headers=kept)
+    document = problem_of(errors.CorsRefused(detail), current_request_id())
+    return ProblemResponse(document, document["status"], headers=kept)
 
 
 def current_request_id() -> str | None:

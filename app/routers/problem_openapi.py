@@ -39,6 +39,8 @@ EXAMPLES: tuple[SlipwayError, ...] = (
     errors.UploadExpired("This upload has ended; start again with a new Idempotency-Key."),
     errors.FileTooLarge("The policy 'avatar' allows files of up to 65536 bytes.", max_size=65536),
     errors.RequestTooLarge("The body of a request may have up to 8388608 bytes."),
+    errors.HeadersTooLarge("The headers of a request may have up to 262144 bytes."),
+    errors.CorsRefused("Disallowed CORS origin."),
     errors.TypeNotAllowed("The policy 'avatar' allows image/*, not text/plain."),
     errors.RateLimited("Too many requests; try again in 12 s.", retry_after=12),
     errors.InternalError("The request failed; quote the request id when you report it."),

@@ -37,6 +37,8 @@ CONTRACT = {
     "unauthorized": 401,
     "forbidden": 403,
     "not_found": 404,
+    "headers_too_large": 431,
+    "cors_refused": 400,
     "method_not_allowed": 405,
     "illegal_transition": 409,
     "object_missing": 409,
