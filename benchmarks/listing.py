@@ -10,7 +10,7 @@ import asyncpg
 
 from app.database.config import Database
 from app.repository.file_storage_repository import FileStorageRepository
-from app.schemas.cursor import encode_cursor
+from app.schemas.cursor import encode_file_cursor
 from benchmarks.client import Client
 from benchmarks.report import Outcome, at_most
 from benchmarks.servers import slipway
@@ -76,7 +76,7 @@ async def _over_http(stage: Stage, last_seen: UUID) -> Sequence[float]:
         def page(path: str) -> Question:
             return lambda: asyncio.to_thread(client.call, "GET", path)
 
-        return await _in_turns(page(first), page(f"{first}&cursor={encode_cursor(last_seen)}"))
+        return await _in_turns(page(first), page(f"{first}&cursor={encode_file_cursor(last_seen)}"))
 
 
 async def _fill(url: str) -> UUID:

@@ -33,7 +33,7 @@ def print_outcomes(outcomes: Sequence[Outcome]) -> None:
     width = max(len(outcome.name) for outcome in outcomes)
     print(f"\n{'':{width}}{'measured':>12}{'target':>14}")
     for outcome in outcomes:
-        measured = f"{outcome.measured:.2f} {outcome.unit}".strip()
+        measured = f"{outcome.measured:.3f} {outcome.unit}".strip()
         target = f"{outcome.sign} {outcome.target:g} {outcome.unit}".strip()
         verdict = "met" if outcome.is_met else "NOT MET"
         print(f"{outcome.name:{width}}{measured:>12}{target:>14}  {verdict}")
