@@ -12,10 +12,11 @@ import httpx
 import pytest
 from botocore.config import Config
 
-from app.infrastructure.embedded import ports
+from app.infrastructure.embedded import ports, seaweedfs
 from app.infrastructure.embedded.errors import EngineError
 from app.infrastructure.embedded.processes import has_ended
-from app.infrastructure.embedded.seaweedfs import EmbeddedSeaweedFS, S3Server, answers
+from app.infrastructure.embedded.seaweedfs import EmbeddedSeaweedFS, S3Server
+from app.infrastructure.embedded.seaweedfs_probe import answers, knows_its_volumes
 from tests.support.processes import engines_of, eventually
 
 if TYPE_CHECKING:
@@ -131,6 +132,35 @@ def test_a_port_lost_between_look_and_use_is_replaced(
         answers_in_turn = iter([lambda *args: allot(*args) | lost])
         monkeypatch.setattr(ports, "allot", lambda *args: next(answers_in_turn, allot)(*args))
         assert answers(engine.start())
+
+
+def test_a_start_without_its_volumes_is_begun_again(
+    engine: EmbeddedSeaweedFS, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def knows_them_at_the_second_time(master_url: str) -> bool:
+        asked.append(master_url)
+        return len(asked) > 1 and knows_its_volumes(master_url)
+
+    monkeypatch.setattr(seaweedfs, "knows_its_volumes", knows_them_at_the_second_time)
+    engine.launch()
+    (first,) = engines_of(tmp_path)
+    put(engine.start(), b"kept")
+    (second,) = engines_of(tmp_path)
+    assert first.pid != second.pid
+
+
+def test_the_last_start_is_waited_for(
+    engine: EmbeddedSeaweedFS, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers_in_turn = iter([False, False, True])
+    monkeypatch.setattr(seaweedfs, "MAX_RACES", 0)
+    monkeypatch.setattr(seaweedfs, "knows_its_volumes", lambda _: next(answers_in_turn))
+    engine.launch()
+    (first,) = engines_of(tmp_path)
+    engine.start()
+    assert engines_of(tmp_path) == [first]
 
 
 def test_says_why_it_does_not_start(engine: EmbeddedSeaweedFS, tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from pydantic import SecretStr
 
 from app.infrastructure.embedded.errors import EngineError
 from app.infrastructure.embedded.lock import locked
-from app.infrastructure.embedded.seaweedfs import S3Server, answers
+from app.infrastructure.embedded.seaweedfs import S3Server
+from app.infrastructure.embedded.seaweedfs_probe import answers
 from app.infrastructure.embedded.stack import running_engines
 from app.settings import Settings, StorageType
 from tests.support.processes import engines_of, eventually

@@ -9,7 +9,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from app.infrastructure.embedded import processes
 from app.infrastructure.embedded.errors import EngineError
 from app.infrastructure.embedded.processes import (
     complaint,
@@ -46,22 +45,15 @@ def stubborn(tmp_path: Path) -> Iterator["subprocess.Popen[bytes]"]:
     process.wait()
 
 
-@pytest.fixture
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "STOP_TIMEOUT", 0.1)
-
-
-@pytest.mark.usefixtures("_impatient")
 def test_who_does_not_stop_is_killed(stubborn: "subprocess.Popen[bytes]") -> None:
-    stop(stubborn, signal.SIGTERM)
+    stop(stubborn, signal.SIGTERM, 0.1)
     assert stubborn.returncode == -signal.SIGKILL
 
 
-@pytest.mark.usefixtures("_impatient")
 def test_an_orphan_that_does_not_stop_is_killed(
     stubborn: "subprocess.Popen[bytes]", tmp_path: Path
 ) -> None:
-    stop_orphans("weed", f"-dir={tmp_path}", signal.SIGTERM)
+    stop_orphans("weed", f"-dir={tmp_path}", signal.SIGTERM, 0.1)
     assert stubborn.poll() is not None
 
 
@@ -69,9 +61,9 @@ def test_only_an_engine_of_this_very_directory_is_an_orphan(
     stubborn: "subprocess.Popen[bytes]", tmp_path: Path
 ) -> None:
     with bystander():
-        stop_orphans("weed", f"-dir={tmp_path}/other", signal.SIGKILL)
-        stop_orphans("weed", f"-dir={tmp_path.parent}", signal.SIGKILL)
-        stop_orphans("postgres", f"-dir={tmp_path}", signal.SIGKILL)
+        stop_orphans("weed", f"-dir={tmp_path}/other", signal.SIGKILL, 0.1)
+        stop_orphans("weed", f"-dir={tmp_path.parent}", signal.SIGKILL, 0.1)
+        stop_orphans("postgres", f"-dir={tmp_path}", signal.SIGKILL, 0.1)
     assert stubborn.poll() is None
 
 
@@ -100,9 +92,7 @@ def test_a_child_sees_nothing_of_our_environment(
 
 def test_says_which_engine_is_not_ready_in_time(tmp_path: Path) -> None:
     with bystander() as process, pytest.raises(EngineError, match="Engine was not ready"):
-        wait_until(
-            lambda: False, process=process, log=tmp_path / "log", name="Engine", timeout=0.05
-        )
+        wait_until(lambda: False, process, log=tmp_path / "log", name="Engine", timeout=0.05)
 
 
 @pytest.mark.parametrize(

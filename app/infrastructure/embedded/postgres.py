@@ -40,6 +40,9 @@ INITDB_TIMEOUT = 120.0
 START_TIMEOUT = 60.0
 """Seconds, most of them for the replay of a long write-ahead log after a crash."""
 
+STOP_TIMEOUT = 20.0
+"""Seconds for the checkpoint of a fast shutdown; what is not written then is in the log."""
+
 MAX_SOCKET_PATH = 107
 """Bytes of `sockaddr_un.sun_path` without its terminator (unix(7))."""
 
@@ -84,7 +87,7 @@ class EmbeddedPostgres:
         Call it from a thread that lives as long as the service. Raises EngineError.
         """
         binaries, user = _binaries(), unprivileged_user()
-        stop_orphans("postgres", f"-D{self._data}", _FAST_SHUTDOWN)
+        stop_orphans("postgres", f"-D{self._data}", _FAST_SHUTDOWN, STOP_TIMEOUT)
         self._prepare(binaries, user)
         if not self._data.exists():
             self._initialise(binaries, user)
@@ -98,7 +101,7 @@ class EmbeddedPostgres:
     def stop(self) -> None:
         """Stop the server; does nothing when it does not run."""
         if self._process is not None:
-            stop(self._process, _FAST_SHUTDOWN)
+            stop(self._process, _FAST_SHUTDOWN, STOP_TIMEOUT)
             self._process = None
             shutil.rmtree(self._sockets, ignore_errors=True)
 
@@ -134,7 +137,8 @@ class EmbeddedPostgres:
             if process.wait(INITDB_TIMEOUT) != 0:
                 raise EngineError(f"initdb failed: {complaint(self._log)} (see {self._log})")
         finally:
-            stop(process, signal.SIGKILL)
+            process.kill()
+            process.wait()
         partial.rename(self._data)
         _sync(self._directory)
 
@@ -148,7 +152,7 @@ class EmbeddedPostgres:
         )
         wait_until(
             lambda: self._is_ready(process.pid),
-            process=process,
+            process,
             log=self._log,
             name="PostgreSQL",
             timeout=START_TIMEOUT,

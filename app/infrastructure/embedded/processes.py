@@ -16,9 +16,6 @@ from app.infrastructure.embedded import die_with_parent
 from app.infrastructure.embedded.errors import EngineError
 from app.infrastructure.embedded.system_user import SystemUser
 
-STOP_TIMEOUT = 20.0
-"""Seconds an engine has to end by itself; SeaweedFS takes 3, PostgreSQL one checkpoint."""
-
 _POLL_INTERVAL = 0.02
 _COMPLAINT = re.compile(r"\b(fatal|panic|error|detail)\b", re.IGNORECASE)
 
@@ -57,18 +54,18 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def stop(process: subprocess.Popen[bytes], stop_signal: signal.Signals) -> None:
-    """End a child: `stop_signal`, a bounded wait, then SIGKILL."""
+def stop(process: subprocess.Popen[bytes], stop_signal: signal.Signals, timeout: float) -> None:
+    """End a child: `stop_signal`, at most `timeout` seconds of patience, then SIGKILL."""
     process.send_signal(stop_signal)
     try:
-        process.wait(STOP_TIMEOUT)
+        process.wait(timeout)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
 
 
-def stop_orphans(program: str, argument: str, stop_signal: signal.Signals) -> None:
-    """End every `program` that carries `argument`, which names the data directory of one engine.
+def stop_orphans(program: str, argument: str, stop_signal: signal.Signals, timeout: float) -> None:
+    """As `stop`, end every `program` that carries `argument`, which names one data directory.
 
     The command line is the identity: unlike a pid in a file it cannot go stale or be reused.
     The caller holds the lock of the data directory, so no living service owns such a process.
@@ -77,7 +74,7 @@ def stop_orphans(program: str, argument: str, stop_signal: signal.Signals) -> No
     for number in (stop_signal, signal.SIGKILL):
         for orphan in alive:
             _signal(orphan, number)
-        alive = _outlasting(alive, STOP_TIMEOUT)
+        alive = _outlasting(alive, timeout)
 
 
 def _is(process: psutil.Process, program: str, argument: str) -> bool:
@@ -111,8 +108,8 @@ def has_ended(process: psutil.Process) -> bool:
 
 def wait_until(
     ready: Callable[[], bool],
-    *,
     process: subprocess.Popen[bytes],
+    *,
     log: Path,
     name: str,
     timeout: float,
