@@ -110,7 +110,9 @@ class FileResponse(BaseModel):
         cls, record: FileRecord, now: datetime, signed: SignedRequest | None = None
     ) -> "FileResponse":
         """The record, and the request that uploads it if one was just signed."""
-        left = math.ceil((record.expires_at - now).total_seconds())
+        # A fresh URL's whole life, however long its record took to commit.
+        since = record.updated_at if signed else now
+        left = math.ceil((record.expires_at - since).total_seconds())
         # Not validated again: every value comes from a record that was.
         return cls.model_construct(
             id=record.id,
