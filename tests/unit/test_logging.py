@@ -75,7 +75,7 @@ def test_levels(lines: Lines, level: str) -> None:
     names = ["debug", "info", "warning", "error"]
     for name in names:
         getattr(structlog.get_logger(), name)("ours")
-        getattr(logging.getLogger("some.library"), name)("theirs")
+        getattr(logging.getLogger("some.dependency"), name)("theirs")
     expected = names[names.index(level.lower()) :]
     assert [line["level"] for line in lines()] == [name for name in expected for _ in "ab"]
 
