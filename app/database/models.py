@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from app.database.binding import models_database
 from app.database.fields import jsonb_field, utc_field, uuid_field
-from app.domain.checksum import ChecksumAlgorithm
+from app.domain.checksum import ChecksumAlgorithm, ChecksumType
 from app.domain.file import FileStatus, UploadMethod
 
 # Names that migrations can refer to; https://alembic.sqlalchemy.org/en/latest/naming.html
@@ -61,11 +61,14 @@ class FileModel(ormar.Model):
             CheckConstraint(
                 "(checksum_algorithm IS NULL) = (checksum_value IS NULL)", name="checksum"
             ),
+            _one_of("checksum_type", ChecksumType),
             CheckConstraint("file_size >= 0", name="file_size"),
+            CheckConstraint("(method = 'multipart') = (part_size IS NOT NULL)", name="part_size"),
             _index("owner", "id", where=_LISTED),
             _index("owner", "status", "id", where=_LISTED),
             _index("owner", "policy", "id", where=_LISTED),
-            _index("ends_at", where="status = 'pending'"),
+            _index("ends_at", "id", where="status = 'pending'"),
+            _index("remove_at", "id", where="remove_at IS NOT NULL"),
         ],
     )
 
@@ -91,6 +94,10 @@ class FileModel(ormar.Model):
     completed_at: datetime | None = utc_field(nullable=True)
     failed_at: datetime | None = utc_field(nullable=True)
     deleted_at: datetime | None = utc_field(nullable=True)
+    remove_at: datetime | None = utc_field(nullable=True)
+    part_size: int | None = ormar.BigInteger(nullable=True)
+    upload_id: str | None = ormar.Text(nullable=True)
+    checksum_type: str | None = ormar.Text(nullable=True)
     metadata: dict[str, str] = jsonb_field()
     checksum_algorithm: str | None = ormar.Text(nullable=True)
     checksum_value: str | None = ormar.Text(nullable=True)
@@ -125,7 +132,10 @@ class IdempotencyKeyModel(ormar.Model):
 
     ormar_config = _base.copy(  # type: ignore[pydantic-field]
         tablename="idempotency_keys",
-        constraints=[UniqueConstraint("owner", "key", name="uq_idempotency_keys_owner_key")],
+        constraints=[
+            UniqueConstraint("owner", "key", name="uq_idempotency_keys_owner_key"),
+            _index("used_at"),
+        ],
     )
 
     id: int = ormar.BigInteger(primary_key=True, server_default=Identity(always=True))

@@ -17,6 +17,15 @@ class ChecksumAlgorithm(StrEnum):
     CRC64NVME = "crc64nvme"
 
 
+class ChecksumType(StrEnum):
+    """What a checksum of a multipart upload covers."""
+
+    FULL_OBJECT = "full_object"
+    """The bytes, as if they had been sent at once."""
+    COMPOSITE = "composite"
+    """The checksums of the parts."""
+
+
 DIGEST_BYTES = {
     ChecksumAlgorithm.SHA256: 32,
     ChecksumAlgorithm.SHA1: 20,

@@ -7,7 +7,8 @@ from enum import Enum, StrEnum
 from typing import Any
 from uuid import UUID
 
-from app.domain.checksum import Checksum
+from app.domain.checksum import Checksum, ChecksumType
+from app.domain.parts import PartPlan
 from app.domain.principal import Principal, Scope
 from app.exceptions.errors import IllegalTransition
 
@@ -34,7 +35,9 @@ class FileRecord:
 
     `file_size`, `type` and `checksum` are what the client declared; `observed_size`, `etag`
     and `version_id` are what the store said at verification. `expires_at` is the end of the
-    newest URL, `ends_at` the end of the pending record itself.
+    newest URL, `ends_at` the end of the pending record itself. `upload_id` is the store's name for
+    a multipart upload, None until the store has begun it. `remove_at` is when the store must be
+    looked at again for bytes of a file that failed or was deleted; None when there can be none.
     """
 
     id: UUID
@@ -52,6 +55,9 @@ class FileRecord:
     ends_at: datetime
     metadata: Mapping[str, str] = field(default_factory=dict)
     checksum: Checksum | None = None
+    checksum_type: ChecksumType | None = None
+    part_size: int | None = None
+    upload_id: str | None = None
     status_reason: str | None = None
     etag: str | None = None
     version_id: str | None = None
@@ -61,6 +67,12 @@ class FileRecord:
     completed_at: datetime | None = None
     failed_at: datetime | None = None
     deleted_at: datetime | None = None
+    remove_at: datetime | None = None
+
+    @property
+    def plan(self) -> PartPlan | None:
+        """The parts of a multipart upload, None for other methods."""
+        return None if self.part_size is None else PartPlan(self.file_size, self.part_size)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,16 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from app.domain import filename as filenames
 from app.domain import media_type
+from app.domain.parts import MIB
 from app.exceptions.errors import FieldError, FileTooLarge, InvalidRequest, TypeNotAllowed
 
 MAX_EXPIRES_IN = 7 * 24 * 3600
 """SigV4's own limit on a presigned URL, in seconds.
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-presigned-url.html"""
+
+MULTIPART_LIFE = timedelta(days=28)
+"""The longest that a multipart upload may take: the bucket's lifecycle rule, which counts from the
+beginning alone, aborts what is older."""
 
 DEFAULT_POLICY = "default"
 
@@ -37,6 +42,12 @@ class UploadPolicy:
     max_expires_in: int = 900
     pending_grace: int = 300
     """How long after its last URL a pending PUT or POST still counts as alive."""
+    multipart_threshold: int = 100 * MIB
+    """From this size up `method: auto` means multipart."""
+    part_size: int = 16 * MIB
+    """Bytes of a part, more where a file would need too many parts of that size."""
+    multipart_grace: int = 7 * 24 * 3600
+    """How long after its last sign of life a multipart upload still counts as alive."""
     key_strategy: KeyStrategy = KeyStrategy.DATE
     prefix: str = ""
     auto_complete: bool = False
@@ -44,6 +55,14 @@ class UploadPolicy:
     @property
     def grace(self) -> timedelta:
         return timedelta(seconds=self.pending_grace)
+
+    def multipart_ends(self, begun: datetime, expires_at: datetime, now: datetime) -> datetime:
+        """When a multipart upload ends that shows a sign of life `now`.
+
+        Not before its newest URL does, and in no case later than MULTIPART_LIFE after it begun.
+        """
+        alive = max(now + timedelta(seconds=self.multipart_grace), expires_at + self.grace)
+        return min(alive, begun + MULTIPART_LIFE)
 
     def check_type(self, type: str, filename: str) -> None:
         """Raise `TypeNotAllowed` unless the type and the name's extension are both allowed."""

@@ -1,14 +1,17 @@
 """What the services ask of the outside world, in shapes that fit every provider."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum
 from typing import Protocol
 from uuid import UUID
 
 from app.domain.checksum import Checksum, ChecksumAlgorithm
 from app.domain.file import FileEvent, FileRecord, FileStatus, UploadMethod
 from app.domain.idempotency import EarlierUse, IdempotencyClaim
+from app.domain.job import Job
+from app.domain.parts import StoredPart
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,11 @@ class Capabilities:
     """The algorithms that the store verifies on a single PUT."""
     max_put_size: int
     max_object_size: int
+    multipart_checksums: frozenset[ChecksumAlgorithm]
+    """The algorithms of a full-object checksum that the store verifies at the completion of a
+    multipart upload."""
+    multipart_write_once: bool
+    """The store honours `If-None-Match: *` on CompleteMultipartUpload."""
     virtual_hosts: bool
     """Virtual-hosted addressing (bucket in the host name) unless the setting says otherwise."""
 
@@ -64,11 +72,37 @@ class ObservedObject:
     """Full-object checksums that the store reports, base64."""
 
 
+@dataclass(frozen=True, slots=True)
+class SignedParts:
+    """A URL for each of the asked part numbers, in their order; all end at `expires_at`."""
+
+    urls: Sequence[str] = field(repr=False)
+    expires_at: datetime
+
+
+class Assembly(Enum):
+    """What became of the wish to make one object of the parts."""
+
+    DONE = "done"
+    GONE = "gone"
+    """There is no such upload: it was completed before, or aborted."""
+    EXISTS = "exists"
+    """Write-once: there is an object under the key already."""
+    PARTS_DIFFER = "parts differ"
+    """A part is not there, or not as it was listed; the upload goes on."""
+    CHECKSUM_DIFFERS = "checksum differs"
+    """The parts do not have the declared full-object checksum."""
+
+
+class UploadGone(Exception):
+    """The store has no such multipart upload: it was completed, aborted, or never begun."""
+
+
 class ObjectStore(Protocol):
     """An object store that refuses what was not signed.
 
-    Signing never calls the store (it may wait for credentials to refresh); `head`, `delete`
-    and `ping` do, and raise `StorageUnavailable` when it does not answer within its bounds.
+    Signing never calls the store (it may wait for credentials to refresh); everything else does,
+    and raises `StorageUnavailable` when it does not answer within its bounds.
     """
 
     @property
@@ -84,6 +118,40 @@ class ObjectStore(Protocol):
         self, key: str, *, type: str, disposition: str, expires_in: int
     ) -> SignedRequest:
         """Sign a GET whose answer carries this Content-Type and Content-Disposition."""
+        ...
+
+    async def create_multipart(self, spec: UploadSpec) -> str:
+        """Begin a multipart upload of exactly `spec`; returns the store's id for it."""
+        ...
+
+    async def presign_parts(
+        self, key: str, upload_id: str, numbers: Sequence[int], expires_in: int
+    ) -> SignedParts:
+        """Sign an UploadPart for each number; only `host` is signed among the headers.
+
+        However many they are, the event loop is not held up.
+        """
+        ...
+
+    def parts(self, key: str, upload_id: str) -> AsyncIterator[Sequence[StoredPart]]:
+        """The parts that the store holds, in pages, ascending by number. Raises `UploadGone`."""
+        ...
+
+    async def complete_multipart(
+        self, spec: UploadSpec, upload_id: str, parts: Sequence[StoredPart]
+    ) -> Assembly:
+        """Make one object of `parts`, which ascend by number and make up all of `spec`.
+
+        When `StorageUnavailable` is raised the store may have done it all the same.
+        """
+        ...
+
+    async def abort_multipart(self, key: str, upload_id: str) -> None:
+        """Abort one upload, again until none of its parts is left; one that is gone succeeds."""
+        ...
+
+    async def multipart_uploads(self, key: str) -> list[str]:
+        """The ids of all unfinished uploads under exactly this key."""
         ...
 
     async def head(self, key: str) -> ObservedObject | None:
@@ -143,17 +211,32 @@ class FileRepository(Protocol):
         ...
 
     async def move(
-        self, before: FileRecord, after: FileRecord, events: Sequence[FileEvent]
+        self,
+        before: FileRecord,
+        after: FileRecord,
+        events: Sequence[FileEvent],
+        jobs: Sequence[Job] = (),
     ) -> bool:
-        """Compare and set: replace `before` by `after` and append the events in one transaction.
+        """Compare and set: replace `before` by `after`, append the events, defer the jobs and
+        settle the owner's usage, in one transaction.
 
-        False, with nothing written, when the status is no longer that of `before` or the record
-        has been deleted.
+        False, with nothing written, when status, `ends_at` or `upload_id` are no longer those of
+        `before` or the record has been deleted.
         """
         ...
 
-    async def append(self, record: FileRecord, event: FileEvent) -> None:
-        """Add to the audit trail of a file that stays as it is."""
+    async def extend(
+        self, record: FileRecord, *, expires_at: datetime, ends_at: datetime, event: FileEvent
+    ) -> bool:
+        """Put off the end of a pending record, never to an earlier time, and tell of it.
+
+        Concurrent calls add up. False, with nothing written, when it is pending no longer or ended
+        before the event.
+        """
+        ...
+
+    async def append(self, record: FileRecord, event: FileEvent, jobs: Sequence[Job] = ()) -> None:
+        """Add to the audit trail of a file that stays as it is, and defer the jobs with it."""
         ...
 
     async def events(
@@ -163,4 +246,31 @@ class FileRepository(Protocol):
 
         None when the owner has no such file.
         """
+        ...
+
+    async def load(self, file_id: UUID) -> FileRecord | None:
+        """A record whoever owns it, deleted or not: for the worker alone."""
+        ...
+
+    async def due(
+        self, now: datetime, *, after: FileRecord | None = None, limit: int
+    ) -> list[FileRecord]:
+        """Up to `limit` pending records whose `ends_at` is not after `now`, first ends first.
+
+        `after`, the last of one batch, leads to the next.
+        """
+        ...
+
+    async def due_removals(
+        self, now: datetime, *, after: FileRecord | None = None, limit: int
+    ) -> list[FileRecord]:
+        """Likewise, the failed and deleted records whose `remove_at` is not after `now`."""
+        ...
+
+    async def put_off_removal(self, record: FileRecord, remove_at: datetime | None) -> None:
+        """Set `remove_at` of a failed or deleted record, unless somebody else has changed it."""
+        ...
+
+    async def forget_claims(self, before: datetime, *, limit: int) -> int:
+        """Drop up to `limit` idempotency keys last used before that; returns how many."""
         ...

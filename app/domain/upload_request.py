@@ -58,27 +58,43 @@ def resolve_method(
     """
     policy.check_type(request.type, request.filename)
     policy.check_size(request.file_size)
-    method = _single(request.method)
+    method = _chosen(request, policy, store)
     if method is UploadMethod.POST and not store.post_form:
         raise _unsupported("method", f"must be PUT: the store ({store.name}) has no POST forms")
-    if request.checksum is not None and request.checksum.algorithm not in store.checksums:
-        known = ", ".join(sorted(store.checksums)) or "none"
-        raise _unsupported("checksum", f"must use an algorithm that the store verifies: {known}")
-    if request.file_size > store.max_put_size:
+    _check_checksum(request, method, store)
+    _check_limit(request, method, store)
+    return method
+
+
+def _chosen(request: UploadRequest, policy: UploadPolicy, store: Capabilities) -> UploadMethod:
+    if request.method is not RequestedMethod.AUTO:
+        return UploadMethod(request.method)
+    most = min(policy.multipart_threshold - 1, store.max_put_size)
+    return UploadMethod.PUT if request.file_size <= most else UploadMethod.MULTIPART
+
+
+def _check_checksum(request: UploadRequest, method: UploadMethod, store: Capabilities) -> None:
+    verified = store.multipart_checksums if method is UploadMethod.MULTIPART else store.checksums
+    if request.checksum is not None and request.checksum.algorithm not in verified:
+        known = ", ".join(sorted(verified)) or "none"
+        raise _unsupported(
+            "checksum", f"must use an algorithm that the store verifies for {method}: {known}"
+        )
+
+
+def _check_limit(request: UploadRequest, method: UploadMethod, store: Capabilities) -> None:
+    if request.file_size > store.max_object_size:
+        raise FileTooLarge(
+            f"The store holds files of up to {store.max_object_size} bytes; "
+            f"this one has {request.file_size}.",
+            max_size=store.max_object_size,
+        )
+    if method is not UploadMethod.MULTIPART and request.file_size > store.max_put_size:
         raise FileTooLarge(
             f"A single {method} holds up to {store.max_put_size} bytes; "
             f"a file of {request.file_size} needs method: multipart.",
             max_size=store.max_put_size,
         )
-    return method
-
-
-def _single(method: RequestedMethod) -> UploadMethod:
-    if method is RequestedMethod.MULTIPART:
-        raise _unsupported(
-            "method", "must be PUT, POST or auto: this version does not offer multipart uploads"
-        )
-    return UploadMethod.POST if method is RequestedMethod.POST else UploadMethod.PUT
 
 
 def _unsupported(name: str, message: str) -> InvalidRequest:

@@ -26,6 +26,8 @@ CAPABILITIES = Capabilities(
     checksums=frozenset(ChecksumAlgorithm),
     max_put_size=5 * 1024**3,
     max_object_size=5 * 1024**4,
+    multipart_checksums=frozenset(),
+    multipart_write_once=False,
     virtual_hosts=False,
 )
 

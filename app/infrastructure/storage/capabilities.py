@@ -30,6 +30,8 @@ AWS = Capabilities(
     # "48.8 TiB", which is 10,000 parts of 5 GiB and is announced as 50 TB:
     # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
     max_object_size=10_000 * 5 * GIB,
+    multipart_checksums=frozenset(),
+    multipart_write_once=False,
     virtual_hosts=True,
 )
 
@@ -48,6 +50,8 @@ R2 = Capabilities(
     # https://developers.cloudflare.com/r2/platform/limits/
     max_put_size=5 * GIB - 5 * MIB,
     max_object_size=5 * TIB - 5 * GIB,
+    multipart_checksums=frozenset(),
+    multipart_write_once=False,
     virtual_hosts=False,
 )
 
@@ -62,6 +66,8 @@ SEAWEEDFS = Capabilities(
     checksums=_EVERY_CHECKSUM,
     max_put_size=5 * GIB,
     max_object_size=5 * TIB,
+    multipart_checksums=frozenset(),
+    multipart_write_once=False,
     virtual_hosts=False,
 )
 
@@ -77,6 +83,8 @@ MINIO = Capabilities(
     # https://docs.min.io/community/minio-object-store/operations/concepts/thresholds.html
     max_put_size=5 * GIB,
     max_object_size=50 * TIB,
+    multipart_checksums=frozenset(),
+    multipart_write_once=False,
     virtual_hosts=False,
 )
 
@@ -89,6 +97,8 @@ GENERIC = Capabilities(
     checksums=frozenset(),
     max_put_size=5 * GIB,
     max_object_size=5 * TIB,
+    multipart_checksums=frozenset(),
+    multipart_write_once=False,
     virtual_hosts=False,
 )
 

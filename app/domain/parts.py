@@ -1,0 +1,111 @@
+"""Multipart uploads: how a file is cut into parts, and which of them the store still lacks.
+
+Limits: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from app.exceptions.errors import FileTooLarge
+
+MIB = 1024**2
+MIN_PART_SIZE = 5 * MIB
+"""Bytes; the last part may be smaller."""
+MAX_PART_SIZE = 5 * 1024 * MIB
+MAX_PARTS = 10_000
+
+Range = tuple[int, int]
+"""First and last part number, both included."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPart:
+    """A part that the store holds. `size` in bytes, `etag` without its quotes."""
+
+    number: int
+    size: int
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class PartPlan:
+    """All parts are `part_size` bytes, as Cloudflare R2 requires, but the last, which is the rest.
+
+    https://developers.cloudflare.com/r2/objects/upload-objects/#part-size-limits
+    """
+
+    file_size: int
+    part_size: int
+
+    @property
+    def part_count(self) -> int:
+        """At least 1: an empty file is one empty part."""
+        return max(1, -(-self.file_size // self.part_size))
+
+    def size_of(self, number: int) -> int:
+        """Bytes of one part, numbered from 1."""
+        return min(self.part_size, self.file_size - (number - 1) * self.part_size)
+
+    def is_planned(self, number: int) -> bool:
+        return 1 <= number <= self.part_count
+
+
+@dataclass(frozen=True, slots=True)
+class PartsVerdict:
+    """How the stored parts differ from the plan; all of them empty when they make up the file."""
+
+    missing: Sequence[Range] = ()
+    wrong_size: Sequence[Range] = ()
+    unplanned: Sequence[Range] = ()
+
+    @property
+    def is_complete(self) -> bool:
+        return not (self.missing or self.wrong_size or self.unplanned)
+
+
+def plan_parts(file_size: int, wanted_part_size: int) -> PartPlan:
+    """`wanted_part_size`, grown in whole MiB until MAX_PARTS parts suffice.
+
+    Raises `FileTooLarge` beyond MAX_PARTS parts of MAX_PART_SIZE.
+    """
+    needed = -(-file_size // (MAX_PARTS * MIB)) * MIB
+    part_size = max(wanted_part_size, needed)
+    if part_size > MAX_PART_SIZE:
+        limit = MAX_PARTS * MAX_PART_SIZE
+        raise FileTooLarge(f"A multipart upload holds up to {limit} bytes.", max_size=limit)
+    return PartPlan(file_size, part_size)
+
+
+def judge(plan: PartPlan, stored: Iterable[StoredPart]) -> PartsVerdict:
+    """What the stored parts lack to be the planned ones."""
+    sizes = {part.number: part.size for part in stored}
+    planned = range(1, plan.part_count + 1)
+    return PartsVerdict(
+        missing=ranges(number for number in planned if number not in sizes),
+        wrong_size=ranges(
+            number
+            for number, size in sorted(sizes.items())
+            if plan.is_planned(number) and size != plan.size_of(number)
+        ),
+        unplanned=ranges(number for number in sorted(sizes) if not plan.is_planned(number)),
+    )
+
+
+def differing_etags(stored: Iterable[StoredPart], claimed: Mapping[int, str]) -> Sequence[Range]:
+    """The parts for which the client names another ETag than the store; quotes do not count."""
+    return ranges(
+        part.number
+        for part in stored
+        if part.number in claimed and claimed[part.number].strip('"') != part.etag
+    )
+
+
+def ranges(numbers: Iterable[int]) -> list[Range]:
+    """Ascending numbers as runs: 1, 2, 3, 7 -> (1, 3), (7, 7)."""
+    runs = groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0])
+    found = []
+    for _, run in runs:
+        members = [number for _, number in run]
+        found.append((members[0], members[-1]))
+    return found
