@@ -30,13 +30,20 @@ def database_url() -> str:
     return setting.get_secret_value()
 
 
+def is_ours(name: str | None, kind: str, _parents: object) -> bool:
+    """Whether the models declare it: the queue's tables are procrastinate's own."""
+    return not (kind == "table" and name is not None and name.startswith("procrastinate_"))
+
+
 def migrate(connection: Connection) -> None:
     connection.execute(text(f"SET lock_timeout = '{QUEUE_TIMEOUT}'"))
     # Of the session, so it outlives the transactions; it goes with the connection.
     connection.execute(text(f"SELECT pg_advisory_lock({ADVISORY_LOCK})"))
     connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
     connection.commit()
-    context.configure(connection, target_metadata=metadata, compare_server_default=True)
+    context.configure(
+        connection, target_metadata=metadata, compare_server_default=True, include_name=is_ours
+    )
     with context.begin_transaction():
         context.run_migrations()
 

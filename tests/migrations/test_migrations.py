@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 from alembic.config import Config
+from procrastinate.schema import SchemaManager
 from sqlalchemy.pool import NullPool
 
 from alembic import command
@@ -29,6 +30,12 @@ SELECT format('index %s', indexdef) FROM pg_indexes WHERE schemaname = 'public'
 UNION ALL
 SELECT format('constraint %I on %s: %s', conname, conrelid::regclass, pg_get_constraintdef(oid))
 FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+UNION ALL
+SELECT format('function %s', oid::regprocedure)
+FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+UNION ALL
+SELECT format('type %s', oid::regtype)
+FROM pg_type WHERE typnamespace = 'public'::regnamespace AND typtype = 'e'
 ORDER BY 1
 """
 
@@ -40,7 +47,8 @@ async def empty_url(postgres_url: str) -> AsyncIterator[str]:
 
 
 async def schema(url: str) -> list[str]:
-    """Every column, index and constraint, in words; Alembic's own table left out."""
+    """Every column, index, constraint, function and enumeration, in words; Alembic's own table
+    left out."""
     lines = [row[0] for row in await execute(url, SCHEMA)]
     return [line for line in lines if "alembic_version" not in line]
 
@@ -58,8 +66,22 @@ async def test_migrations_make_what_the_models_declare(
     async with engine.begin() as connection:
         await connection.run_sync(metadata.create_all)
 
-    assert await schema(own_database_url) == await schema(empty_url)
-    assert len(await schema(empty_url)) > 40
+    migrated = [line for line in await schema(own_database_url) if "procrastinate_" not in line]
+    assert migrated == await schema(empty_url)
+    assert len(migrated) > 40
+
+
+def test_the_queue_is_that_of_the_installed_procrastinate() -> None:
+    """When this fails after an upgrade: a migration with what the new release changed."""
+    vendored = INI.parent / "alembic/sql/procrastinate_3_10.sql"
+    assert vendored.read_text() == SchemaManager.get_schema()
+
+
+async def test_the_queue_takes_jobs(own_database_url: str) -> None:
+    job = "('files', 'discard', 0, 'lock', NULL, '{}', NULL)::procrastinate_job_to_defer_v1"
+    await execute(own_database_url, f"SELECT procrastinate_defer_jobs_v1(ARRAY[{job}])")
+    [row] = await execute(own_database_url, "SELECT task_name, status FROM procrastinate_jobs")
+    assert tuple(row) == ("discard", "todo")
 
 
 async def test_alembic_finds_nothing_to_add(own_database_url: str) -> None:
