@@ -14,7 +14,7 @@ from sqlalchemy import AdaptedConnection
 from alembic import op
 
 revision = "20261121_04"
-down_revision = "20261121_02"
+down_revision = "20261121_03"
 branch_labels = None
 depends_on = None
 

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Index,
     MetaData,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -144,3 +145,22 @@ class IdempotencyKeyModel(ormar.Model):
     fingerprint: str = ormar.Text()
     used_at: datetime = utc_field()
     file_ids: list[str] = jsonb_field()
+
+
+class UsageModel(ormar.Model):
+    """`usages`: what an owner holds; with `overridden`, the limits that are theirs alone.
+
+    A limit of NULL is none. There is no row before an owner's first file or limits.
+    """
+
+    ormar_config = _base.copy(tablename="usages")  # type: ignore[pydantic-field]
+
+    owner: str = ormar.Text(primary_key=True)
+    used_files: int = ormar.BigInteger(nullable=False, server_default=text("0"))
+    used_bytes: int = ormar.BigInteger(nullable=False, server_default=text("0"))
+    reserved_files: int = ormar.BigInteger(nullable=False, server_default=text("0"))
+    reserved_bytes: int = ormar.BigInteger(nullable=False, server_default=text("0"))
+    overridden: bool = ormar.Boolean(nullable=False, server_default=false())
+    max_files: int | None = ormar.BigInteger(nullable=True)
+    max_bytes: int | None = ormar.BigInteger(nullable=True)
+    max_in_flight_bytes: int | None = ormar.BigInteger(nullable=True)
