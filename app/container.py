@@ -10,7 +10,7 @@ import uuid_utils.compat  # UUIDv7 (RFC 9562), ids that sort by time: Python has
 from app.database.config import Database
 from app.database.migrate import check_current
 from app.domain.policy import Policies
-from app.domain.ports import FileRepository, ObjectStore
+from app.domain.ports import ObjectStore
 from app.infrastructure.jwt_verifier import JwtVerifier, jwt_verifier
 from app.infrastructure.metrics import Metrics
 from app.infrastructure.policy_file import load_policies
@@ -19,7 +19,10 @@ from app.infrastructure.storage.s3 import open_s3_store
 from app.repository.file_storage_repository import FileStorageRepository
 from app.service.completion import Completion
 from app.service.file_storage import FileStorageService
+from app.service.multipart import MultipartService
 from app.service.presigned_url import PresignedUrlService
+from app.service.removal import RemovalService
+from app.service.sweep import SweepService
 from app.settings import Settings
 
 
@@ -37,6 +40,9 @@ class Container:
     limiter: RateLimiter
     presigned_urls: PresignedUrlService
     files: FileStorageService
+    multipart: MultipartService
+    removal: RemovalService
+    sweep: SweepService
     pings: Mapping[str, Callable[[], Awaitable[None]]]
 
 
@@ -96,6 +102,23 @@ def _assemble(
     clock: Callable[[], datetime],
 ) -> Container:
     repository = FileStorageRepository(database)
+    completion = Completion(
+        repository=repository,
+        store=store,
+        clock=clock,
+        on_verdict=metrics.verification,
+        on_move=metrics.transition,
+    )
+    removal = RemovalService(repository=repository, store=store, clock=clock)
+    multipart = MultipartService(
+        repository=repository,
+        store=store,
+        completion=completion,
+        removal=removal,
+        policies=parts.policies,
+        clock=clock,
+        on_parts_issued=metrics.part_urls_issued,
+    )
     return Container(
         clock=clock,
         metrics=metrics,
@@ -104,35 +127,34 @@ def _assemble(
         presigned_urls=PresignedUrlService(
             repository=repository,
             store=store,
+            multipart=multipart,
             policies=parts.policies,
             key_prefix=settings.s3_key_prefix,
             clock=clock,
             new_id=uuid_utils.compat.uuid7,
             on_issued=metrics.url_issued,
         ),
-        files=_files(repository, store, parts.policies, metrics, clock),
+        files=FileStorageService(
+            repository=repository,
+            store=store,
+            completion=completion,
+            removal=removal,
+            policies=parts.policies,
+            clock=clock,
+        ),
+        multipart=multipart,
+        removal=removal,
+        sweep=SweepService(
+            repository=repository,
+            completion=completion,
+            multipart=multipart,
+            removal=removal,
+            policies=parts.policies,
+            clock=clock,
+        ),
         pings={
             "database": database.ping,
             "migrations": lambda: check_current(database),
             "storage": store.ping,
         },
-    )
-
-
-def _files(
-    repository: FileRepository,
-    store: ObjectStore,
-    policies: Policies,
-    metrics: Metrics,
-    clock: Callable[[], datetime],
-) -> FileStorageService:
-    completion = Completion(
-        repository=repository,
-        store=store,
-        clock=clock,
-        on_verdict=metrics.verification,
-        on_move=metrics.transition,
-    )
-    return FileStorageService(
-        repository=repository, store=store, completion=completion, policies=policies, clock=clock
     )

@@ -10,6 +10,12 @@ def user(subject: str) -> str:
     return f"user:{subject}"
 
 
+SWEEP = "sweep"
+"""The actor that ends what nobody ended."""
+WORKER = "worker"
+"""The actor that finishes what somebody asked for."""
+
+
 def created(record: FileRecord) -> FileEvent:
     """The first line of every trail; the first URL is issued with it."""
     return FileEvent(
@@ -21,14 +27,26 @@ def created(record: FileRecord) -> FileEvent:
     )
 
 
-def url_issued(subject: str, method: str, expires_at: datetime, now: datetime) -> FileEvent:
+def url_issued(
+    subject: str, method: str, expires_at: datetime, now: datetime, **detail: object
+) -> FileEvent:
     """A further URL was handed out, for `method` and until `expires_at`; never the URL itself."""
     return FileEvent(
         at=now,
         actor=user(subject),
         event="url_issued",
-        detail=_issue(method, expires_at),
+        detail={**_issue(method, expires_at), **detail},
     )
+
+
+def delete_requested(subject: str, now: datetime) -> FileEvent:
+    """The owner wants the file gone; a `deleted` follows when the store has let go of it."""
+    return FileEvent(at=now, actor=user(subject), event="delete_requested")
+
+
+def deleted(actor: str, now: datetime) -> FileEvent:
+    """The store holds the file no longer, and nobody finds its record."""
+    return FileEvent(at=now, actor=actor, event="deleted")
 
 
 def _issue(method: str, expires_at: datetime) -> dict[str, str]:

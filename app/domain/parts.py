@@ -53,15 +53,18 @@ class PartPlan:
 
 @dataclass(frozen=True, slots=True)
 class PartsVerdict:
-    """How the stored parts differ from the plan; all of them empty when they make up the file."""
+    """The parts that keep the stored ones from making up the file; no member has any when they do.
+
+    `wrong_etag` are parts for which the client names another ETag than the store.
+    """
 
     missing: Sequence[Range] = ()
     wrong_size: Sequence[Range] = ()
-    unplanned: Sequence[Range] = ()
+    wrong_etag: Sequence[Range] = ()
 
     @property
     def is_complete(self) -> bool:
-        return not (self.missing or self.wrong_size or self.unplanned)
+        return not (self.missing or self.wrong_size or self.wrong_etag)
 
 
 def plan_parts(file_size: int, wanted_part_size: int) -> PartPlan:
@@ -77,28 +80,31 @@ def plan_parts(file_size: int, wanted_part_size: int) -> PartPlan:
     return PartPlan(file_size, part_size)
 
 
-def judge(plan: PartPlan, stored: Iterable[StoredPart]) -> PartsVerdict:
-    """What the stored parts lack to be the planned ones."""
-    sizes = {part.number: part.size for part in stored}
+def judge(
+    plan: PartPlan, stored: Iterable[StoredPart], claimed: Mapping[int, str] | None = None
+) -> PartsVerdict:
+    """Compare what is stored with the plan and, if given, with the client's own list.
+
+    `claimed` maps part numbers to ETags, with or without quotes; what it leaves out is missing.
+    """
+    held = {part.number: part for part in stored}
     planned = range(1, plan.part_count + 1)
+    there = [n for n in planned if n in held and (claimed is None or n in claimed)]
     return PartsVerdict(
-        missing=ranges(number for number in planned if number not in sizes),
-        wrong_size=ranges(
-            number
-            for number, size in sorted(sizes.items())
-            if plan.is_planned(number) and size != plan.size_of(number)
+        missing=ranges(
+            n for n in planned if n not in held or not (claimed is None or n in claimed)
         ),
-        unplanned=ranges(number for number in sorted(sizes) if not plan.is_planned(number)),
+        wrong_size=ranges(n for n in there if held[n].size != plan.size_of(n)),
+        wrong_etag=ranges(
+            n for n in there if claimed is not None and claimed[n].strip('"') != held[n].etag
+        ),
     )
 
 
-def differing_etags(stored: Iterable[StoredPart], claimed: Mapping[int, str]) -> Sequence[Range]:
-    """The parts for which the client names another ETag than the store; quotes do not count."""
-    return ranges(
-        part.number
-        for part in stored
-        if part.number in claimed and claimed[part.number].strip('"') != part.etag
-    )
+def unsent(plan: PartPlan, stored: Iterable[StoredPart]) -> list[Range]:
+    """The parts that a client must still send: those that are missing or of another size."""
+    sizes = {part.number: part.size for part in stored}
+    return ranges(n for n in range(1, plan.part_count + 1) if sizes.get(n) != plan.size_of(n))
 
 
 def ranges(numbers: Iterable[int]) -> list[Range]:

@@ -120,3 +120,9 @@ class Policies:
         """Whether a verified upload completes by itself; a policy since removed says no."""
         policy = self.by_name.get(name)
         return policy is not None and policy.auto_complete
+
+    def multipart_ends(
+        self, name: str, begun: datetime, expires_at: datetime, now: datetime
+    ) -> datetime:
+        """As `UploadPolicy.multipart_ends`; by the usual rules if the policy is gone."""
+        return self.by_name.get(name, UploadPolicy()).multipart_ends(begun, expires_at, now)

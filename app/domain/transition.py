@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from app.domain.file import FileEvent, FileRecord, FileStatus
+from app.domain.removal import first_look
 
 
 def intended(current: FileStatus, target: FileStatus, auto_complete: bool) -> FileStatus:
@@ -37,9 +38,12 @@ def moved(
 ) -> tuple[FileRecord, list[FileEvent]]:
     """The record at the end of `path` with the time of each state, and one event a step.
 
-    `reason` becomes the record's `status_reason` and stands in each event's detail.
+    `reason` becomes the record's `status_reason` and stands in each event's detail. What a file
+    that fails has in the store must go, so `remove_at` is set.
     """
     stamps: dict[str, Any] = {f"{status}_at": now for status in path}
+    if path[-1] is FileStatus.FAILED:
+        stamps["remove_at"] = first_look(record, now)
     after = dataclasses.replace(
         record, status=path[-1], status_reason=reason, updated_at=now, **stamps
     )

@@ -7,6 +7,7 @@
     ├── NotFound               not_found              no such file for this owner
     ├── IllegalTransition      illegal_transition     the state machine has no such move
     ├── ObjectMissing          object_missing         the store has no object under the key yet
+    ├── PartsIncomplete        parts_incomplete       the parts do not make up the file yet
     ├── VerificationFailed     verification_failed    the object is not the one declared
     ├── IdempotencyConflict    idempotency_conflict   the key was used with another body
     ├── UploadExpired          upload_expired         the upload has ended
@@ -100,6 +101,13 @@ class IllegalTransition(SlipwayError):
 class ObjectMissing(SlipwayError):
     code = "object_missing"
     title = "The object is not in the store"
+
+
+class PartsIncomplete(SlipwayError):
+    """Nothing is lost: the upload goes on."""
+
+    code = "parts_incomplete"
+    title = "The parts do not make up the file yet"
 
 
 class VerificationFailed(SlipwayError):

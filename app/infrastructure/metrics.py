@@ -42,6 +42,7 @@ class Metrics:
             "http_request_seconds", "Time to answer", ["method", "route"]
         )
         self._urls_issued = counter("urls_issued", "Signed upload URLs", ["method", "policy"])
+        self._part_urls = counter("part_urls_issued", "Signed URLs of parts")
         self._transitions = counter("transitions", "Moves between states", ["from", "to"])
         self._verifications = counter("verifications", "Objects compared", ["verdict"])
         self._store_calls = counter("store_calls", "Calls to the store", ["operation", "outcome"])
@@ -75,6 +76,9 @@ class Metrics:
 
     def url_issued(self, method: str, policy: str) -> None:
         self._urls_issued.labels(method, policy).inc()
+
+    def part_urls_issued(self, count: int) -> None:
+        self._part_urls.inc(count)
 
     def transition(self, from_status: str, to_status: str) -> None:
         self._transitions.labels(from_status, to_status).inc()

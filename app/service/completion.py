@@ -6,11 +6,17 @@ from datetime import datetime
 
 import structlog
 
-from app.domain.file import FileEvent, FileRecord, FileStatus
+from app.domain.file import FileEvent, FileRecord, FileStatus, UploadMethod
 from app.domain.ports import FileRepository, ObjectStore, ObservedObject
+from app.domain.removal import cleanup
 from app.domain.transition import moved, steps
 from app.domain.verification import discrepancies
 from app.exceptions.errors import ObjectMissing, StorageUnavailable, VerificationFailed
+
+_MISSING = {
+    False: "The store has no object under this file's key: upload the bytes first.",
+    True: "The store has not put the parts together yet: call POST /files/{id}/complete.",
+}
 
 log = structlog.get_logger(__name__)
 
@@ -44,12 +50,10 @@ class Completion:
         observed = await self._store.head(record.key)
         if observed is None:
             self._on_verdict("missing")
-            raise ObjectMissing(
-                "The store has no object under this file's key: upload the bytes first."
-            )
+            raise ObjectMissing(_MISSING[record.method is UploadMethod.MULTIPART])
         reasons = discrepancies(record, observed)
         if reasons:
-            await self._refuse(record, observed, reasons, actor)
+            await self.refuse(record, reasons, actor, observed.size)
             return None
         self._on_verdict("verified")
         return await self._accept(record, observed, target, actor)
@@ -73,14 +77,21 @@ class Completion:
         after, events = moved(known, steps(record.status, target), actor, self._clock())
         return await self._write(record, after, events)
 
-    async def _refuse(
-        self, record: FileRecord, observed: ObservedObject, reasons: Sequence[str], actor: str
+    async def refuse(
+        self,
+        record: FileRecord,
+        reasons: Sequence[str],
+        actor: str,
+        observed_size: int | None = None,
     ) -> None:
+        """Fail the record for `reasons`, remove its object and raise `VerificationFailed`.
+
+        Returns when another caller moved the record first.
+        """
         self._on_verdict("refused")
         reason = "; ".join(reasons)
-        seen = dataclasses.replace(record, observed_size=observed.size)
-        after, events = moved(seen, (FileStatus.FAILED,), actor, self._clock(), reason)
-        if await self._write(record, after, events) is None:
+        seen = dataclasses.replace(record, observed_size=observed_size)
+        if await self.record_move(seen, FileStatus.FAILED, actor, reason) is None:
             return
         await self._discard(record)
         raise VerificationFailed(
@@ -90,7 +101,7 @@ class Completion:
         )
 
     async def _discard(self, record: FileRecord) -> None:
-        # The verdict stands whether or not the store answers now; nothing serves a failed file.
+        # The verdict stands whether or not the store answers now; the worker tries again.
         try:
             await self._store.delete(record.key)
         except StorageUnavailable:
@@ -99,7 +110,7 @@ class Completion:
     async def _write(
         self, before: FileRecord, after: FileRecord, events: Sequence[FileEvent]
     ) -> FileRecord | None:
-        if not await self._repository.move(before, after, events):
+        if not await self._repository.move(before, after, events, cleanup(after)):
             return None
         for event in events:
             if event.from_status and event.to_status:

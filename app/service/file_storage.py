@@ -1,20 +1,22 @@
 """The life of a file after its creation: status, listing, audit trail, download, deletion."""
 
-import dataclasses
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from app.domain.download import Disposition, served_disposition
-from app.domain.event import url_issued, user
+from app.domain.event import delete_requested, url_issued, user
 from app.domain.file import DOWNLOADABLE, FileEvent, FileRecord, FileStatus, Move, plan_move
 from app.domain.policy import Policies
 from app.domain.ports import FileRepository, ObjectStore, SignedRequest
 from app.domain.principal import Principal
+from app.domain.removal import takeover
 from app.domain.transition import intended
-from app.exceptions.errors import DatabaseUnavailable, NotFound, ObjectMissing
+from app.exceptions.errors import NotFound, ObjectMissing
 from app.service.completion import Completion
+from app.service.removal import RemovalService
+from app.service.settling import until_settled
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +52,14 @@ class FileStorageService:
         repository: FileRepository,
         store: ObjectStore,
         completion: Completion,
+        removal: RemovalService,
         policies: Policies,
         clock: Callable[[], datetime],
     ) -> None:
         self._repository = repository
         self._store = store
         self._completion = completion
+        self._removal = removal
         self._policies = policies
         self._clock = clock
 
@@ -120,16 +124,19 @@ class FileStorageService:
         return await self._until_settled(principal, ref, attempt)
 
     async def delete(self, principal: Principal, file_id: UUID) -> None:
-        """Remove the object, then mark the record deleted; `StorageUnavailable` changes nothing."""
+        """Remove what the store holds, then mark the record deleted.
 
-        async def attempt(record: FileRecord) -> FileRecord | None:
-            await self._store.delete(record.key)
-            now = self._clock()
-            deleted = dataclasses.replace(record, updated_at=now, deleted_at=now)
-            event = FileEvent(at=now, actor=user(principal.subject), event="deleted")
-            return deleted if await self._repository.move(record, deleted, [event]) else None
-
-        await self._until_settled(principal, FileRef(id=file_id), attempt)
+        Raises `StorageUnavailable` when the store does not answer; the worker then goes on with it.
+        """
+        record = await self.get(principal, FileRef(id=file_id))
+        now = self._clock()
+        wish = delete_requested(principal.subject, now)
+        await self._repository.append(record, wish, [takeover(record, now)])
+        await self._until_settled(
+            principal,
+            FileRef(id=file_id),
+            lambda current: self._removal.delete(current, user(principal.subject)),
+        )
 
     async def download_url(
         self,
@@ -162,9 +169,4 @@ class FileStorageService:
         ref: FileRef,
         attempt: Callable[[FileRecord], Awaitable[FileRecord | None]],
     ) -> FileRecord:
-        # Each lost race means that the file moved on, and it has no more moves than states.
-        for _ in FileStatus:
-            settled = await attempt(await self.get(principal, ref))
-            if settled is not None:
-                return settled
-        raise DatabaseUnavailable("The file kept changing under this request; try again.")
+        return await until_settled(lambda: self.get(principal, ref), attempt)

@@ -1,32 +1,38 @@
 """Permission to upload: decide, record, sign."""
 
+import asyncio
 import dataclasses
 import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
+from app.domain.checksum import ChecksumType
 from app.domain.event import created, url_issued
-from app.domain.file import FileEvent, FileRecord, FileStatus
+from app.domain.file import FileEvent, FileRecord, FileStatus, UploadMethod
 from app.domain.idempotency import EarlierUse, IdempotencyClaim
 from app.domain.object_key import object_key
-from app.domain.policy import Policies
+from app.domain.parts import plan_parts
+from app.domain.policy import Policies, UploadPolicy
 from app.domain.ports import FileRepository, ObjectStore, SignedRequest, UploadSpec
 from app.domain.principal import Principal
 from app.domain.upload_request import UploadRequest, resolve_method
 from app.exceptions.errors import IdempotencyConflict, SlipwayError, UploadExpired
+from app.service.multipart import IssuedParts, MultipartService
 
 _DELETED = "What this Idempotency-Key created was deleted; use a new key."
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A record and, unless the file has left `pending`, the request that uploads its bytes."""
+    """A record and, unless the file has left `pending`, what uploads its bytes: one request, or
+    the first parts of a multipart upload."""
 
     record: FileRecord
-    signed: SignedRequest | None
+    signed: SignedRequest | None = None
+    parts: IssuedParts | None = None
     created: bool = True
     """False when an idempotency key led to a record that was there already."""
 
@@ -39,6 +45,7 @@ class PresignedUrlService:
         *,
         repository: FileRepository,
         store: ObjectStore,
+        multipart: MultipartService,
         policies: Policies,
         key_prefix: str,
         clock: Callable[[], datetime],
@@ -47,6 +54,7 @@ class PresignedUrlService:
     ) -> None:
         self._repository = repository
         self._store = store
+        self._multipart = multipart
         self._policies = policies
         self._key_prefix = key_prefix
         self._clock = clock
@@ -58,14 +66,15 @@ class PresignedUrlService:
     ) -> Upload:
         """Record one upload and sign it; the record is committed when this returns.
 
-        Raises `InvalidRequest`, `TypeNotAllowed`, `FileTooLarge`, `IdempotencyConflict`,
-        `UploadExpired` (a repeated key whose upload has ended) or `DatabaseUnavailable`.
+        Raises `InvalidRequest`, `TypeNotAllowed`, `FileTooLarge`, `QuotaExceeded`,
+        `IdempotencyConflict`, `UploadExpired` (a repeated key whose upload has ended),
+        `DatabaseUnavailable`, or for a multipart upload `StorageUnavailable`.
         """
         if idempotency_key is not None:
             return (await self._create_once(principal, [request], idempotency_key, "one"))[0]
         upload = await self._prepare(principal, request)
         await self._repository.insert(upload.record, created(upload.record))
-        return self._issued(upload)
+        return await self._begun(upload, request)
 
     async def create_many(
         self,
@@ -78,7 +87,7 @@ class PresignedUrlService:
             return await self._create_once(principal, requests, idempotency_key, "many")
         uploads = await self._prepare_all(principal, requests)
         await self._repository.insert_many(_with_events(uploads))
-        return [self._issued(upload) for upload in uploads]
+        return await self._all_begun(uploads, requests)
 
     async def _create_once(
         self, principal: Principal, requests: Sequence[UploadRequest], key: str, endpoint: str
@@ -88,7 +97,7 @@ class PresignedUrlService:
         uploads = await self._prepare_all(principal, requests)
         earlier = await self._repository.insert_once(claim, _with_events(uploads))
         if earlier is None:
-            return [self._issued(upload) for upload in uploads]
+            return await self._all_begun(uploads, requests)
         if earlier.fingerprint != claim.fingerprint:
             raise IdempotencyConflict(
                 "This Idempotency-Key was used with another body; use a new key for a new request."
@@ -108,11 +117,18 @@ class PresignedUrlService:
         self, principal: Principal, record: FileRecord, request: UploadRequest
     ) -> Upload:
         if record.status is not FileStatus.PENDING:
-            return Upload(record, None, created=False)
-        now = self._clock()
-        if now >= record.ends_at:
+            return Upload(record, created=False)
+        if self._clock() >= record.ends_at:
             raise UploadExpired("This upload has ended; start again with a new Idempotency-Key.")
-        policy = self._policies.get(request.policy)
+        if record.method is UploadMethod.MULTIPART:
+            parts = await self._multipart.resume(principal, record, self._lifetime(request))
+            return self._issued(Upload(parts.record, parts=parts, created=False))
+        return await self._renew(principal, record, request)
+
+    async def _renew(
+        self, principal: Principal, record: FileRecord, request: UploadRequest
+    ) -> Upload:
+        policy, now = self._policies.get(request.policy), self._clock()
         signed = await self._store.presign_upload(
             _spec(record.key, request), record.method, policy.lifetime(request.expires_in)
         )
@@ -128,7 +144,33 @@ class PresignedUrlService:
         moved_on = await self._repository.find(principal.subject, id=record.id)
         if moved_on is None:
             raise UploadExpired(_DELETED)
-        return Upload(moved_on, None, created=False)
+        return Upload(moved_on, created=False)
+
+    async def _all_begun(
+        self, uploads: Sequence[Upload], requests: Sequence[UploadRequest]
+    ) -> list[Upload]:
+        tasks = [self._begun(*pair) for pair in zip(uploads, requests, strict=True)]
+        if all(upload.signed for upload in uploads):
+            return [await task for task in tasks]
+        # Each is settled before an error is raised: none of them shall go on unobserved.
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+        return [outcome for outcome in outcomes if isinstance(outcome, Upload)]
+
+    async def _begun(self, upload: Upload, request: UploadRequest) -> Upload:
+        """With the store's part of a multipart upload begun, after the record is committed.
+
+        In the other order a process that ends in between would leave an upload nobody knows of.
+        """
+        if upload.record.method is UploadMethod.MULTIPART:
+            parts = await self._multipart.begin(upload.record, self._lifetime(request))
+            upload = dataclasses.replace(upload, record=parts.record, parts=parts)
+        return self._issued(upload)
+
+    def _lifetime(self, request: UploadRequest) -> int:
+        return self._policies.get(request.policy).lifetime(request.expires_in)
 
     async def _prepare_all(
         self, principal: Principal, requests: Sequence[UploadRequest]
@@ -155,7 +197,10 @@ class PresignedUrlService:
             now=now,
             base_prefix=self._key_prefix,
         )
-        signed = await self._store.presign_upload(_spec(key, request), method, lifetime)
+        signed, expires_at = None, now + timedelta(seconds=lifetime)
+        if method is not UploadMethod.MULTIPART:
+            signed = await self._store.presign_upload(_spec(key, request), method, lifetime)
+            expires_at = signed.expires_at
         record = FileRecord(
             id=file_id,
             owner=principal.subject,
@@ -168,16 +213,24 @@ class PresignedUrlService:
             status=FileStatus.PENDING,
             created_at=now,
             updated_at=now,
-            expires_at=signed.expires_at,
-            ends_at=signed.expires_at + policy.grace,
+            expires_at=expires_at,
+            ends_at=expires_at + policy.grace,
             metadata=request.metadata,
             checksum=request.checksum,
+            checksum_type=ChecksumType.FULL_OBJECT if request.checksum else None,
+            part_size=_part_size(method, request, policy),
         )
         return Upload(record, signed)
 
     def _issued(self, upload: Upload) -> Upload:
         self._on_issued(upload.record.method, upload.record.policy)
         return upload
+
+
+def _part_size(method: UploadMethod, request: UploadRequest, policy: UploadPolicy) -> int | None:
+    if method is not UploadMethod.MULTIPART:
+        return None
+    return plan_parts(request.file_size, policy.part_size).part_size
 
 
 def _with_events(uploads: Sequence[Upload]) -> list[tuple[FileRecord, FileEvent]]:

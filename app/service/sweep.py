@@ -1,0 +1,132 @@
+"""Ending what nobody ended: uploads past their end, and bytes that came too late."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Protocol
+
+import structlog
+
+from app.domain.event import SWEEP
+from app.domain.file import FileRecord, FileStatus, UploadMethod
+from app.domain.idempotency import WINDOW
+from app.domain.policy import Policies
+from app.domain.ports import FileRepository
+from app.domain.transition import intended
+from app.exceptions.errors import (
+    ObjectMissing,
+    PartsIncomplete,
+    RetryableError,
+    UploadExpired,
+    VerificationFailed,
+)
+from app.service.completion import Completion
+from app.service.multipart import MultipartService
+from app.service.removal import RemovalService
+
+log = structlog.get_logger(__name__)
+
+BATCH = 500
+"""Records read at once."""
+
+AT_ONCE = 32
+"""Records worked on at once; as many calls to the store are made (S3_MAX_CONNECTIONS)."""
+
+EXPIRED = "expired"
+"""The `status_reason` of an upload of which nothing, or not all, arrived in time."""
+
+_NOT_THERE = (ObjectMissing, PartsIncomplete, UploadExpired)
+
+
+class _Due(Protocol):
+    async def __call__(
+        self, now: datetime, *, after: FileRecord | None, limit: int
+    ) -> list[FileRecord]: ...
+
+
+class SweepService:
+    """One pass over what is due. Two passes at once do nothing twice."""
+
+    def __init__(
+        self,
+        *,
+        repository: FileRepository,
+        completion: Completion,
+        multipart: MultipartService,
+        removal: RemovalService,
+        policies: Policies,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._repository = repository
+        self._completion = completion
+        self._multipart = multipart
+        self._removal = removal
+        self._policies = policies
+        self._clock = clock
+
+    async def run(self) -> Mapping[str, int]:
+        """How many files were `uploaded`, `refused`, `expired`, `cleared`, or `postponed` because
+        the store did not answer for them, and how many idempotency keys were `forgotten`.
+
+        Raises `DatabaseUnavailable`.
+        """
+        report: Counter[str] = Counter()
+        await self._each(self._repository.due, self._end, report)
+        await self._each(self._repository.due_removals, self._look_again, report)
+        await self._forget(report)
+        return report
+
+    async def _each(
+        self, due: _Due, work: Callable[[FileRecord], Awaitable[str]], report: Counter[str]
+    ) -> None:
+        now = self._clock()
+        last: FileRecord | None = None
+        while batch := await due(now, after=last, limit=BATCH):
+            outcomes = await _all(work, batch)
+            report.update(outcomes)
+            if outcomes["postponed"] == len(batch):
+                break  # The store is down; the next pass begins here again.
+            last = batch[-1]
+
+    async def _end(self, record: FileRecord) -> str:
+        try:
+            settled = await self._finish(record)
+        except VerificationFailed:
+            return "refused"
+        except _NOT_THERE:
+            settled = await self._completion.record_move(record, FileStatus.FAILED, SWEEP, EXPIRED)
+            return EXPIRED if settled else "moved on"
+        return "uploaded" if settled else "moved on"
+
+    async def _finish(self, record: FileRecord) -> FileRecord | None:
+        auto_complete = self._policies.auto_completes(record.policy)
+        target = intended(record.status, FileStatus.UPLOADED, auto_complete)
+        if record.method is UploadMethod.MULTIPART:
+            return await self._multipart.finish(record, target, SWEEP)
+        return await self._completion.verify_and_finish(record, target, SWEEP)
+
+    async def _look_again(self, record: FileRecord) -> str:
+        await self._removal.look_again(record)
+        return "cleared"
+
+    async def _forget(self, report: Counter[str]) -> None:
+        before = self._clock() - WINDOW
+        while forgotten := await self._repository.forget_claims(before, limit=BATCH):
+            report["forgotten"] += forgotten
+
+
+async def _all(
+    work: Callable[[FileRecord], Awaitable[str]], batch: list[FileRecord]
+) -> Counter[str]:
+    slots = asyncio.Semaphore(AT_ONCE)
+
+    async def one(record: FileRecord) -> str:
+        async with slots:
+            try:
+                return await work(record)
+            except RetryableError as error:
+                log.warning("sweep_postponed", file_id=str(record.id), code=error.code)
+                return "postponed"
+
+    return Counter(await asyncio.gather(*(one(record) for record in batch)))
