@@ -11,6 +11,7 @@ depends_on = None
 
 TIME = sa.DateTime(timezone=True)
 PENDING = sa.text("status = 'pending'")
+ENDING = sa.text("status = 'pending' AND deleted_at IS NULL")
 RULES = {
     "checksum_type": "checksum_type IN ('full_object', 'composite')",
     "part_size": "(method = 'multipart') = (part_size IS NOT NULL)",
@@ -28,7 +29,7 @@ def upgrade() -> None:
     for name, rule in RULES.items():
         op.create_check_constraint(op.f(f"ck_files_{name}"), "files", rule)
     op.drop_index("ix_files_ends_at", "files")
-    op.create_index("ix_files_ends_at_id", "files", ["ends_at", "id"], postgresql_where=PENDING)
+    op.create_index("ix_files_ends_at_id", "files", ["ends_at", "id"], postgresql_where=ENDING)
     removable = sa.text("remove_at IS NOT NULL")
     op.create_index(
         "ix_files_remove_at_id", "files", ["remove_at", "id"], postgresql_where=removable

@@ -29,7 +29,10 @@ def upgrade() -> None:
     op.create_table(
         "usages",
         sa.Column("owner", sa.Text(), nullable=False),
-        *(sa.Column(n, sa.BigInteger(), server_default="0", nullable=False) for n in COUNTERS),
+        *(
+            sa.Column(n, sa.BigInteger(), server_default=sa.text("0"), nullable=False)
+            for n in COUNTERS
+        ),
         sa.Column("overridden", sa.Boolean(), server_default=sa.false(), nullable=False),
         *(sa.Column(name, sa.BigInteger()) for name in LIMITS),
         sa.PrimaryKeyConstraint("owner", name="pk_usages"),

@@ -68,7 +68,7 @@ class FileModel(ormar.Model):
             _index("owner", "id", where=_LISTED),
             _index("owner", "status", "id", where=_LISTED),
             _index("owner", "policy", "id", where=_LISTED),
-            _index("ends_at", "id", where="status = 'pending'"),
+            _index("ends_at", "id", where=f"status = 'pending' AND {_LISTED}"),
             _index("remove_at", "id", where="remove_at IS NOT NULL"),
         ],
     )

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,15 +12,18 @@ from app.database.engine import Connection
 from app.database.models import FileEventModel, FileModel
 from app.domain.file import FileEvent, FileRecord, FileStatus
 from app.domain.idempotency import EarlierUse, IdempotencyClaim
+from app.domain.job import Job
 from app.exceptions.errors import DatabaseUnavailable
 from app.repository import statements
 from app.repository.coalescing import Coalescer
+from app.repository.housekeeping import Housekeeping
 from app.repository.mapping import (
     mutable_values,
     to_event,
     to_event_columns,
     to_event_row,
     to_file_row,
+    to_job_columns,
     to_record,
 )
 
@@ -33,11 +37,11 @@ MAX_WAITING = 4096
 Created = tuple[FileRecord, FileEvent]
 
 
-class FileStorageRepository:
+class FileStorageRepository(Housekeeping):
     """Implements `FileRepository`. One instance per process, so that its inserts coalesce."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        super().__init__(database)
         self._inserts: Coalescer[tuple[Any, ...]] = Coalescer(
             self._insert_rows,
             max_batch=MAX_BATCH,
@@ -87,14 +91,21 @@ class FileStorageRepository:
         return [found[file_id] for file_id in ids if file_id in found]
 
     async def move(
-        self, before: FileRecord, after: FileRecord, events: Sequence[FileEvent]
+        self,
+        before: FileRecord,
+        after: FileRecord,
+        events: Sequence[FileEvent],
+        jobs: Sequence[Job] = (),
     ) -> bool:
         values = (
             before.id,
             before.owner,
             before.status,
+            before.ends_at,
+            before.upload_id,
             *mutable_values(after),
             *to_event_columns(events),
+            *to_job_columns(jobs),
         )
         # Not repeatable: it would take its own success for somebody else's.
         moved = await self._database.run(
@@ -102,8 +113,17 @@ class FileStorageRepository:
         )
         return bool(moved)
 
-    async def append(self, record: FileRecord, event: FileEvent) -> None:
-        values = (record.id, *to_event_row(event))
+    async def extend(
+        self, record: FileRecord, *, expires_at: datetime, ends_at: datetime, event: FileEvent
+    ) -> bool:
+        values = (record.id, record.owner, expires_at, ends_at, *to_event_row(event))
+        extended = await self._database.run(
+            lambda connection: connection.fetchval(statements.EXTEND, *values), repeatable=False
+        )
+        return bool(extended)
+
+    async def append(self, record: FileRecord, event: FileEvent, jobs: Sequence[Job] = ()) -> None:
+        values = (record.id, *to_event_row(event), *to_job_columns(jobs))
         await self._database.run(
             lambda connection: connection.execute(statements.APPEND, *values), repeatable=False
         )

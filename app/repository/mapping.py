@@ -9,8 +9,9 @@ from uuid import UUID
 import asyncpg
 
 from app.database.models import FileModel
-from app.domain.checksum import Checksum, ChecksumAlgorithm
+from app.domain.checksum import Checksum, ChecksumAlgorithm, ChecksumType
 from app.domain.file import FileEvent, FileRecord, FileStatus, UploadMethod
+from app.domain.job import Job
 
 _encoder = json.JSONEncoder(ensure_ascii=False)  # json.dumps would make one for each call
 
@@ -40,10 +41,14 @@ MUTABLE_COLUMNS = (
     "completed_at",
     "failed_at",
     "deleted_at",
+    "remove_at",
+    "upload_id",
 )
 """What a move may change; all else is as it was declared, for good."""
 
 mutable_values: Callable[[FileRecord], tuple[Any, ...]] = attrgetter(*MUTABLE_COLUMNS)
+
+JOB_COLUMNS = ("name", "file_id", "at")
 
 EVENT_COLUMNS = ("at", "actor", "event", "from_status", "to_status", "detail")
 
@@ -68,6 +73,7 @@ def to_record(row: Row) -> FileRecord:
         "status": FileStatus(row["status"]),
         "metadata": row["metadata"],
         "checksum": _checksum(*(row[name] for name in _CHECKSUM)),
+        "checksum_type": row["checksum_type"] and ChecksumType(row["checksum_type"]),
     }
     return FileRecord(**values)
 
@@ -94,8 +100,16 @@ def to_event(row: Row) -> FileEvent:
 
 def to_event_columns(events: Sequence[FileEvent]) -> list[tuple[Any, ...]]:
     """The same events as one tuple per column of EVENT_COLUMNS."""
-    rows = [to_event_row(event) for event in events]
-    return list(zip(*rows, strict=True)) or [() for _ in EVENT_COLUMNS]
+    return _transposed([to_event_row(event) for event in events], EVENT_COLUMNS)
+
+
+def to_job_columns(jobs: Sequence[Job]) -> list[tuple[Any, ...]]:
+    """One tuple per column of JOB_COLUMNS."""
+    return _transposed([(job.name, job.file_id, job.at) for job in jobs], JOB_COLUMNS)
+
+
+def _transposed(rows: Sequence[tuple[Any, ...]], names: Sequence[str]) -> list[tuple[Any, ...]]:
+    return list(zip(*rows, strict=True)) or [() for _ in names]
 
 
 def _checksum(algorithm: str | None, value: str | None) -> Checksum | None:

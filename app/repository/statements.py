@@ -11,10 +11,13 @@ from sqlalchemy import Table
 from sqlalchemy.dialects.postgresql import dialect
 
 from app.database.models import FileEventModel, FileModel
-from app.repository.mapping import EVENT_COLUMNS, FILE_COLUMNS, MUTABLE_COLUMNS
+from app.repository.mapping import EVENT_COLUMNS, FILE_COLUMNS, JOB_COLUMNS, MUTABLE_COLUMNS
 
 _FILES: Table = FileModel.ormar_config.table
 _EVENTS: Table = FileEventModel.ormar_config.table
+QUEUE = "files"
+"""The queue of every job about a file."""
+
 _DIALECT = dialect()  # type: ignore[no-untyped-call]
 
 
@@ -62,11 +65,31 @@ FIND_BY_ID = f"{_FOUND} AND id = $2"
 FIND_BY_KEY = f"{_FOUND} AND key = $2"
 FIND_ALL = f"{_FOUND} AND id = ANY($2::uuid[])"
 
-_FIRST_EVENT = 4 + len(MUTABLE_COLUMNS)
+
+def _deferred(source: str, first: int) -> str:
+    """The query that defers, once `source` has a row, the jobs given as an array per JOB_COLUMNS.
+
+    Without jobs it has no row, and the queue is not touched. The function and its type are
+    procrastinate's, which its own clients call as well.
+    """
+    return f"""
+    SELECT procrastinate_defer_jobs_v1(array_agg(
+        ROW('{QUEUE}', name, 0, file_id::text, NULL, json_build_object('file_id', file_id), at)
+        ::procrastinate_job_to_defer_v1
+    ))
+    FROM {source},
+        unnest(${first}::text[], ${first + 1}::uuid[], ${first + 2}::timestamptz[])
+        AS job ({_list(JOB_COLUMNS)})
+    HAVING count(*) > 0
+    """
+
+
+_FIRST_EVENT = 6 + len(MUTABLE_COLUMNS)
 MOVE = f"""
 WITH moved AS (
-    UPDATE files SET ({_list(MUTABLE_COLUMNS)}) = ROW({_parameters(_FILES, MUTABLE_COLUMNS, 4)})
-    WHERE id = $1 AND owner = $2 AND status = $3 AND deleted_at IS NULL
+    UPDATE files SET ({_list(MUTABLE_COLUMNS)}) = ROW({_parameters(_FILES, MUTABLE_COLUMNS, 6)})
+    WHERE id = $1 AND owner = $2 AND status = $3 AND ends_at = $4
+        AND upload_id IS NOT DISTINCT FROM $5 AND deleted_at IS NULL
     RETURNING id
 ), told AS (
     INSERT INTO file_events (file_id, {_list(EVENT_COLUMNS)})
@@ -74,12 +97,65 @@ WITH moved AS (
         {_parameters(_EVENTS, EVENT_COLUMNS, _FIRST_EVENT, "[]")}
     ) WITH ORDINALITY AS event ({_list(EVENT_COLUMNS)}, step)
     ORDER BY step
-)
-SELECT EXISTS (SELECT FROM moved)
+), deferred AS ({_deferred("moved", _FIRST_EVENT + len(EVENT_COLUMNS))})
+SELECT EXISTS (SELECT FROM moved), (SELECT count(*) FROM deferred)
 """
-"""Compare and set: id, owner and status before; MUTABLE_COLUMNS; an array per EVENT_COLUMNS."""
+"""Compare and set: id, owner, status, ends_at and upload_id before; MUTABLE_COLUMNS; an array per
+EVENT_COLUMNS; an array per JOB_COLUMNS."""
+
+EXTEND = f"""
+WITH extended AS (
+    UPDATE files SET
+        expires_at = greatest(expires_at, $3),
+        ends_at = greatest(ends_at, $4),
+        updated_at = greatest(updated_at, $5)
+    WHERE id = $1 AND owner = $2 AND status = 'pending' AND ends_at > $5 AND deleted_at IS NULL
+    RETURNING id
+)
+INSERT INTO file_events (file_id, {_list(EVENT_COLUMNS)})
+SELECT id, {_parameters(_EVENTS, EVENT_COLUMNS, 5)} FROM extended
+RETURNING true
+"""
+"""Later times alone: id and owner, expires_at and ends_at, EVENT_COLUMNS."""
 
 APPEND = f"""
-INSERT INTO file_events (file_id, {_list(EVENT_COLUMNS)})
-VALUES ($1, {_parameters(_EVENTS, EVENT_COLUMNS, 2)})
+WITH told AS (
+    INSERT INTO file_events (file_id, {_list(EVENT_COLUMNS)})
+    VALUES ($1, {_parameters(_EVENTS, EVENT_COLUMNS, 2)})
+    RETURNING id
+), deferred AS ({_deferred("told", 2 + len(EVENT_COLUMNS))})
+SELECT count(*) FROM deferred
+"""
+
+_RECORD = f"SELECT {_list(FILE_COLUMNS)} FROM files"
+LOAD = f"{_RECORD} WHERE id = $1"
+
+DUE = f"""
+{_RECORD}
+WHERE status = 'pending' AND deleted_at IS NULL AND ends_at <= $1 AND (ends_at, id) > ($2, $3)
+ORDER BY ends_at, id LIMIT $4
+"""
+
+DUE_REMOVALS = f"""
+{_RECORD}
+WHERE remove_at <= $1 AND (remove_at, id) > ($2, $3)
+ORDER BY remove_at, id LIMIT $4
+"""
+
+PUT_OFF_REMOVAL = """
+UPDATE files SET remove_at = $5
+WHERE id = $1 AND status = $2 AND deleted_at IS NOT DISTINCT FROM $3
+    AND remove_at IS NOT DISTINCT FROM $4 AND (status = 'failed' OR deleted_at IS NOT NULL)
+"""
+"""id; status, deleted_at and remove_at before; remove_at."""
+
+FORGET_CLAIMS = """
+WITH forgotten AS (
+    DELETE FROM idempotency_keys WHERE id = ANY(ARRAY(
+        SELECT id FROM idempotency_keys WHERE used_at < $1
+        ORDER BY used_at LIMIT $2 FOR UPDATE SKIP LOCKED
+    ))
+    RETURNING id
+)
+SELECT count(*) FROM forgotten
 """

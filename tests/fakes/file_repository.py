@@ -1,21 +1,27 @@
 """An in-memory twin of the repository, held to the same contract suite as the real one."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from app.domain.file import FileEvent, FileRecord, FileStatus
 from app.domain.idempotency import EarlierUse, IdempotencyClaim
+from app.domain.job import Job
 from app.exceptions.errors import DatabaseUnavailable
 
 
 class InMemoryFileRepository:
-    """Set `down` and every call raises `DatabaseUnavailable`, as when PostgreSQL is gone."""
+    """Set `down` and every call raises `DatabaseUnavailable`, as when PostgreSQL is gone.
+
+    `jobs` are those deferred so far.
+    """
 
     def __init__(self) -> None:
         self.records: dict[UUID, FileRecord] = {}
         self.trail: dict[UUID, list[FileEvent]] = {}
         self.claims: dict[tuple[str, str], tuple[IdempotencyClaim, EarlierUse]] = {}
+        self.jobs: list[Job] = []
         self.down = False
 
     async def insert(self, record: FileRecord, event: FileEvent) -> None:
@@ -71,19 +77,42 @@ class InMemoryFileRepository:
         return sorted(rows, key=lambda record: record.id, reverse=True)[:limit]
 
     async def move(
-        self, before: FileRecord, after: FileRecord, events: Sequence[FileEvent]
+        self,
+        before: FileRecord,
+        after: FileRecord,
+        events: Sequence[FileEvent],
+        jobs: Sequence[Job] = (),
     ) -> bool:
         self._answer()
         current = self.records[before.id]
-        if current.status is not before.status or current.deleted_at is not None:
+        compared = ("owner", "status", "ends_at", "upload_id")
+        if current.deleted_at or any(getattr(current, n) != getattr(before, n) for n in compared):
             return False
         self.records[before.id] = after
         self.trail[before.id].extend(events)
+        self.jobs.extend(jobs)
         return True
 
-    async def append(self, record: FileRecord, event: FileEvent) -> None:
+    async def extend(
+        self, record: FileRecord, *, expires_at: datetime, ends_at: datetime, event: FileEvent
+    ) -> bool:
+        self._answer()
+        current = self.records[record.id]
+        if not _is_pending(current) or current.ends_at <= event.at:
+            return False
+        self.records[record.id] = dataclasses.replace(
+            current,
+            expires_at=max(current.expires_at, expires_at),
+            ends_at=max(current.ends_at, ends_at),
+            updated_at=max(current.updated_at, event.at),
+        )
+        self.trail[record.id].append(event)
+        return True
+
+    async def append(self, record: FileRecord, event: FileEvent, jobs: Sequence[Job] = ()) -> None:
         self._answer()
         self.trail[record.id].append(event)
+        self.jobs.extend(jobs)
 
     async def events(
         self, owner: str, file_id: UUID, *, after: int = 0, limit: int = 1000
@@ -93,9 +122,57 @@ class InMemoryFileRepository:
         numbered = enumerate(self.trail[file_id], start=1)
         return [dataclasses.replace(e, id=n) for n, e in numbered if n > after][:limit]
 
+    async def load(self, file_id: UUID) -> FileRecord | None:
+        self._answer()
+        return self.records.get(file_id)
+
+    async def due(
+        self, now: datetime, *, after: FileRecord | None = None, limit: int
+    ) -> list[FileRecord]:
+        pending = [r for r in self.records.values() if _is_pending(r)]
+        return self._due(pending, lambda r: r.ends_at, now, after, limit)
+
+    async def due_removals(
+        self, now: datetime, *, after: FileRecord | None = None, limit: int
+    ) -> list[FileRecord]:
+        return self._due(self.records.values(), lambda r: r.remove_at, now, after, limit)
+
+    async def put_off_removal(self, record: FileRecord, remove_at: datetime | None) -> None:
+        self._answer()
+        current = self.records[record.id]
+        compared = ("status", "deleted_at", "remove_at")
+        same = all(getattr(current, n) == getattr(record, n) for n in compared)
+        if same and (current.deleted_at or current.status is FileStatus.FAILED):
+            self.records[record.id] = dataclasses.replace(current, remove_at=remove_at)
+
+    async def forget_claims(self, before: datetime, *, limit: int) -> int:
+        self._answer()
+        old = [key for key, (claim, _) in self.claims.items() if claim.at < before][:limit]
+        for key in old:
+            del self.claims[key]
+        return len(old)
+
+    def _due(
+        self,
+        records: Iterable[FileRecord],
+        time: Callable[[FileRecord], datetime | None],
+        now: datetime,
+        after: FileRecord | None,
+        limit: int,
+    ) -> list[FileRecord]:
+        self._answer()
+        timed = [(at, record.id, record) for record in records if (at := time(record))]
+        last = None if after is None else (time(after), after.id)
+        found = [row for row in sorted(timed, key=lambda row: row[:2]) if row[0] <= now]
+        return [row[2] for row in found if last is None or row[:2] > last][:limit]
+
     def _of(self, owner: str) -> list[FileRecord]:
         return [r for r in self.records.values() if r.owner == owner and r.deleted_at is None]
 
     def _answer(self) -> None:
         if self.down:
             raise DatabaseUnavailable("The database does not answer.")
+
+
+def _is_pending(record: FileRecord) -> bool:
+    return record.status is FileStatus.PENDING and record.deleted_at is None

@@ -17,7 +17,7 @@ from app.database.config import Database
 from app.database.engine import Connection
 from app.database.failures import Interrupted
 from app.database.models import FileModel
-from app.domain.checksum import Checksum, ChecksumAlgorithm
+from app.domain.checksum import Checksum, ChecksumAlgorithm, ChecksumType
 from app.domain.file import FileEvent, FileRecord, FileStatus, UploadMethod
 from app.domain.idempotency import EarlierUse, IdempotencyClaim
 from app.exceptions.errors import DatabaseUnavailable
@@ -40,11 +40,14 @@ def a_full_record(owner: str) -> FileRecord:
     return a_record(
         owner=owner,
         filename="Ünïcode 猫🐈‍⬛ \u202eمرحبا \\ \" ' %.png",
-        method=UploadMethod.POST,
+        method=UploadMethod.MULTIPART,
         status=FileStatus.FAILED,
         file_size=50 * 10**12,
         metadata={"emoji 🧭": "\u2028 \\u0041 \x7f", "": "", "ключ": '{"json": [1]}'},
         checksum=Checksum(ChecksumAlgorithm.SHA256, "x" * 44),
+        checksum_type=ChecksumType.COMPOSITE,
+        part_size=5 * 1024**3,
+        upload_id="2~a.b_c-d",
         status_reason="why → because",
         etag='abc"-2',
         version_id="v.1_",
@@ -57,6 +60,7 @@ def a_full_record(owner: str) -> FileRecord:
         processing_at=times[5],
         completed_at=times[6],
         failed_at=times[7],
+        remove_at=times[8],
     )
 
 
@@ -357,12 +361,13 @@ async def test_a_move_changes_what_may_change_and_nothing_else(
     before = a_record(owner=owner)
     await repository.insert(before, a_creation(before))
     after = dataclasses.replace(
-        a_full_record(owner), id=before.id, key="other", method=UploadMethod.MULTIPART
+        a_full_record(owner), id=before.id, key="other", method=UploadMethod.POST
     )
     assert await repository.move(before, after, []) is True
 
     declared = ("key", "filename", "type", "file_size", "method", "policy", "created_at")
-    unchanged = {name: getattr(before, name) for name in (*declared, "metadata", "checksum")}
+    declared += ("metadata", "checksum", "checksum_type", "part_size")
+    unchanged = {name: getattr(before, name) for name in declared}
     assert await repository.find(owner, id=before.id) == dataclasses.replace(after, **unchanged)
 
 
