@@ -20,6 +20,7 @@ from app.repository.file_storage_repository import FileStorageRepository
 from app.service.completion import Completion
 from app.service.file_storage import FileStorageService
 from app.service.multipart import MultipartService
+from app.service.part_urls import PartUrlService
 from app.service.presigned_url import PresignedUrlService
 from app.service.removal import RemovalService
 from app.service.sweep import SweepService
@@ -40,6 +41,7 @@ class Container:
     limiter: RateLimiter
     presigned_urls: PresignedUrlService
     files: FileStorageService
+    part_urls: PartUrlService
     multipart: MultipartService
     removal: RemovalService
     sweep: SweepService
@@ -116,6 +118,11 @@ def _assemble(
         completion=completion,
         removal=removal,
         policies=parts.policies,
+    )
+    part_urls = PartUrlService(
+        repository=repository,
+        store=store,
+        policies=parts.policies,
         clock=clock,
         on_parts_issued=metrics.part_urls_issued,
     )
@@ -127,7 +134,7 @@ def _assemble(
         presigned_urls=PresignedUrlService(
             repository=repository,
             store=store,
-            multipart=multipart,
+            part_urls=part_urls,
             policies=parts.policies,
             key_prefix=settings.s3_key_prefix,
             clock=clock,
@@ -142,6 +149,7 @@ def _assemble(
             policies=parts.policies,
             clock=clock,
         ),
+        part_urls=part_urls,
         multipart=multipart,
         removal=removal,
         sweep=SweepService(

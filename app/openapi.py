@@ -5,8 +5,8 @@ from typing import Any
 VERSION = "0.1.0"
 
 _DESCRIPTION = """\
-Slipway lets your users upload files, up to 5 GiB each, straight into object storage. It checks
-who asks and what for, records the file, hands out a presigned URL, and then verifies with the
+Slipway lets your users upload files of any size straight into object storage. It checks who asks
+and what for, records the file, hands out a presigned URL, and then verifies with the
 store what really arrived. It never carries a byte of a file.
 
 ### An upload in three requests
@@ -18,6 +18,16 @@ store what really arrived. It never carries a byte of a file.
    second write.
 3. `PUT /file-status` with `{"id": "…", "status": "uploaded"}`. The service asks the store, and
    the file is `uploaded` only if the bytes are there and are the ones declared.
+
+### A large file, in parts
+
+Ask with `"method": "multipart"`, or `"auto"` and let the size decide. The answer's `multipart` holds
+the size of a part and the URLs of the first 100.
+
+1. `PUT` each part to its `url`, several at a time, in any order.
+2. `POST /files/{id}/parts` signs more, or signs again what has expired. After a break,
+   `GET /files/{id}/parts` says what is `missing`.
+3. `POST /files/{id}/complete`, without a body. The file is `uploaded`.
 
 ### Authorisation
 
@@ -36,6 +46,7 @@ themselves.
 
 _TAGS = [
     {"name": "upload", "description": "Get permission, then report what happened."},
+    {"name": "multipart", "description": "Large files in parts: resume, complete, abort."},
     {"name": "files", "description": "What became of the files: records, audit trail, downloads."},
     {"name": "operators", "description": "Health and metrics; no token needed."},
 ]

@@ -10,7 +10,7 @@ from uuid import UUID
 from app.domain.checksum import Checksum, ChecksumType
 from app.domain.parts import PartPlan
 from app.domain.principal import Principal, Scope
-from app.exceptions.errors import IllegalTransition
+from app.exceptions.errors import IllegalTransition, InvalidRequest
 
 
 class FileStatus(StrEnum):
@@ -70,9 +70,14 @@ class FileRecord:
     remove_at: datetime | None = None
 
     @property
-    def plan(self) -> PartPlan | None:
-        """The parts of a multipart upload, None for other methods."""
-        return None if self.part_size is None else PartPlan(self.file_size, self.part_size)
+    def plan(self) -> PartPlan:
+        """The parts of a multipart upload; `InvalidRequest` for another method."""
+        if self.part_size is None:
+            raise InvalidRequest(
+                f"This file is uploaded by {self.method}, not in parts: ask for a new upload with "
+                "method: multipart."
+            )
+        return PartPlan(self.file_size, self.part_size)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from app.exceptions.errors import FileTooLarge
+from app.exceptions.errors import FieldError, FileTooLarge, InvalidRequest
 
 MIB = 1024**2
 MIN_PART_SIZE = 5 * MIB
@@ -49,6 +49,16 @@ class PartPlan:
 
     def is_planned(self, number: int) -> bool:
         return 1 <= number <= self.part_count
+
+    def check(self, numbers: Iterable[int]) -> None:
+        """Raise `InvalidRequest` for a number that is not one of the plan's."""
+        beyond = [number for number in numbers if not self.is_planned(number)]
+        if beyond:
+            message = f"must be within 1 to {self.part_count}; {beyond[0]} is not"
+            raise InvalidRequest(
+                f"This upload has {self.part_count} parts: every part number {message}.",
+                [FieldError("part_numbers", message)],
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +115,12 @@ def unsent(plan: PartPlan, stored: Iterable[StoredPart]) -> list[Range]:
     """The parts that a client must still send: those that are missing or of another size."""
     sizes = {part.number: part.size for part in stored}
     return ranges(n for n in range(1, plan.part_count + 1) if sizes.get(n) != plan.size_of(n))
+
+
+def usable_bytes(plan: PartPlan, stored: Iterable[StoredPart]) -> int:
+    """The bytes of the parts that need not be sent again."""
+    planned = [part for part in stored if plan.is_planned(part.number)]
+    return sum(part.size for part in planned if part.size == plan.size_of(part.number))
 
 
 def ranges(numbers: Iterable[int]) -> list[Range]:

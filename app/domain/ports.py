@@ -44,6 +44,13 @@ class UploadSpec:
     size: int
     checksum: Checksum | None = None
 
+    @classmethod
+    def of(cls, record: FileRecord) -> "UploadSpec":
+        """The object that the record declares."""
+        return cls(
+            key=record.key, type=record.type, size=record.file_size, checksum=record.checksum
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class SignedRequest:
@@ -92,6 +99,25 @@ class Assembly(Enum):
     """A part is not there, or not as it was listed; the upload goes on."""
     CHECKSUM_DIFFERS = "checksum differs"
     """The parts do not have the declared full-object checksum."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedObject:
+    """An object as a listing shows it. `size` in bytes, `etag` without its quotes."""
+
+    key: str
+    size: int
+    etag: str
+    last_modified: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnfinishedUpload:
+    """A multipart upload that was neither completed nor aborted."""
+
+    key: str
+    upload_id: str
+    initiated: datetime
 
 
 class UploadGone(Exception):
@@ -164,6 +190,19 @@ class ObjectStore(Protocol):
 
     async def ping(self) -> None:
         """Raise `StorageUnavailable` unless the bucket answers."""
+        ...
+
+
+class StoreListing(Protocol):
+    """A store that tells what it holds. A page is all that is ever in memory; a prefix is text
+    that keys begin with, a folder or not."""
+
+    def objects(self, prefix: str) -> AsyncIterator[Sequence[ListedObject]]:
+        """Every object under the prefix, in pages, ascending by key."""
+        ...
+
+    def unfinished_uploads(self, prefix: str) -> AsyncIterator[Sequence[UnfinishedUpload]]:
+        """Every unfinished multipart upload under the prefix, in pages, in any order."""
         ...
 
 

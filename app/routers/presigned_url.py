@@ -6,6 +6,7 @@ from app.exceptions.errors import (
     DatabaseUnavailable,
     FileTooLarge,
     IdempotencyConflict,
+    StorageUnavailable,
     TypeNotAllowed,
     UploadExpired,
 )
@@ -24,6 +25,7 @@ _RESPONSES = problem_responses(
     TypeNotAllowed,
     IdempotencyConflict,
     UploadExpired,
+    StorageUnavailable,
     DatabaseUnavailable,
 )
 
@@ -46,13 +48,16 @@ async def create_presigned_url(
     Send the bytes to `url`: with `PUT`, add `headers`; with `POST`, send `fields` and then the
     file as `multipart/form-data`. The store refuses another size, type, key or checksum, and with
     `If-None-Match` a second write. Then report it with `PUT /file-status`.
+
+    With `multipart` send each of `multipart.parts` to its `url`, ask `POST /files/{id}/parts` for
+    more, and end with `POST /files/{id}/complete`.
     """
     container = get_container(request)
     upload = await container.presigned_urls.create(principal, body.to_domain(), idempotency_key)
     note_file(request.scope, upload.record.id)
     if not upload.created:
         response.status_code = status.HTTP_200_OK
-    return FileResponse.of(upload.record, container.clock(), upload.signed)
+    return FileResponse.of(upload.record, container.clock(), upload.signed, upload.parts)
 
 
 @router.post(
@@ -76,4 +81,6 @@ async def create_presigned_urls(
     if not all(upload.created for upload in uploads):
         response.status_code = status.HTTP_200_OK
     now = container.clock()
-    return UploadsResponse(items=[FileResponse.of(u.record, now, u.signed) for u in uploads])
+    return UploadsResponse(
+        items=[FileResponse.of(u.record, now, u.signed, u.parts) for u in uploads]
+    )

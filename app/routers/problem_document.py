@@ -25,6 +25,7 @@ STATUS: dict[type[SlipwayError], int] = {
     errors.MethodNotAllowed: 405,
     errors.IllegalTransition: 409,
     errors.ObjectMissing: 409,
+    errors.PartsIncomplete: 409,
     errors.VerificationFailed: 409,
     errors.IdempotencyConflict: 409,
     errors.UploadExpired: 410,

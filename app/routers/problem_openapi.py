@@ -28,6 +28,13 @@ EXAMPLES: tuple[SlipwayError, ...] = (
         "A file that is failed cannot become uploaded.", **{"from": "failed", "to": "uploaded"}
     ),
     errors.ObjectMissing("The store has no object under this file's key: upload the bytes first."),
+    errors.PartsIncomplete(
+        "The parts in the store do not make up the file yet: send those that are named, then "
+        "complete again.",
+        missing=[[3, 7], [9, 9]],
+        wrong_size=[[2, 2]],
+        wrong_etag=[],
+    ),
     errors.VerificationFailed(
         "The stored object is not the declared one: size is 5 bytes, declared 12345. "
         "It was removed; start again with a new upload.",

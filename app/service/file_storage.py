@@ -15,6 +15,7 @@ from app.domain.removal import takeover
 from app.domain.transition import intended
 from app.exceptions.errors import NotFound, ObjectMissing
 from app.service.completion import Completion
+from app.service.ownership import owned
 from app.service.removal import RemovalService
 from app.service.settling import until_settled
 
@@ -65,10 +66,7 @@ class FileStorageService:
 
     async def get(self, principal: Principal, ref: FileRef) -> FileRecord:
         """The owner's file, else `NotFound`."""
-        record = await self._repository.find(principal.subject, id=ref.id, key=ref.key)
-        if record is None:
-            raise NotFound("There is no such file, or it is not yours.")
-        return record
+        return await owned(self._repository, principal, id=ref.id, key=ref.key)
 
     async def page(
         self,

@@ -20,7 +20,7 @@ from app.domain.ports import FileRepository, ObjectStore, SignedRequest, UploadS
 from app.domain.principal import Principal
 from app.domain.upload_request import UploadRequest, resolve_method
 from app.exceptions.errors import IdempotencyConflict, SlipwayError, UploadExpired
-from app.service.multipart import IssuedParts, MultipartService
+from app.service.part_urls import IssuedParts, PartUrlService
 
 _DELETED = "What this Idempotency-Key created was deleted; use a new key."
 
@@ -45,7 +45,7 @@ class PresignedUrlService:
         *,
         repository: FileRepository,
         store: ObjectStore,
-        multipart: MultipartService,
+        part_urls: PartUrlService,
         policies: Policies,
         key_prefix: str,
         clock: Callable[[], datetime],
@@ -54,7 +54,7 @@ class PresignedUrlService:
     ) -> None:
         self._repository = repository
         self._store = store
-        self._multipart = multipart
+        self._part_urls = part_urls
         self._policies = policies
         self._key_prefix = key_prefix
         self._clock = clock
@@ -121,7 +121,7 @@ class PresignedUrlService:
         if self._clock() >= record.ends_at:
             raise UploadExpired("This upload has ended; start again with a new Idempotency-Key.")
         if record.method is UploadMethod.MULTIPART:
-            parts = await self._multipart.resume(principal, record, self._lifetime(request))
+            parts = await self._part_urls.resume(principal, record, self._lifetime(request))
             return self._issued(Upload(parts.record, parts=parts, created=False))
         return await self._renew(principal, record, request)
 
@@ -165,7 +165,7 @@ class PresignedUrlService:
         In the other order a process that ends in between would leave an upload nobody knows of.
         """
         if upload.record.method is UploadMethod.MULTIPART:
-            parts = await self._multipart.begin(upload.record, self._lifetime(request))
+            parts = await self._part_urls.begin(upload.record, self._lifetime(request))
             upload = dataclasses.replace(upload, record=parts.record, parts=parts)
         return self._issued(upload)
 

@@ -82,8 +82,8 @@ class PresignedUrlRequest(RequestBody):
     method: RequestedMethod = Field(
         RequestedMethod.PUT,
         description=(
-            "`PUT` (one request), `POST` (a browser form) or `auto` (the service decides). "
-            "`multipart` is reserved: this version refuses it."
+            "`PUT` (one request), `POST` (a browser form), `multipart` (in parts, up to the "
+            "store's largest object) or `auto` (the service decides by the size)."
         ),
     )
     checksum: ChecksumRequest | None = None

@@ -7,9 +7,11 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
-from app.domain.checksum import ChecksumAlgorithm
+from app.domain.checksum import ChecksumAlgorithm, ChecksumType
 from app.domain.file import FileEvent, FileRecord, FileStatus, UploadMethod
 from app.domain.ports import SignedRequest
+from app.schemas.response.parts_response import MultipartResponse
+from app.service.part_urls import IssuedParts
 
 EXAMPLE: JsonDict = {
     "id": "0199f3a1-7c1e-7b1a-9c55-2f0d6a1b2c3d",
@@ -61,10 +63,19 @@ EVENT: JsonDict = {
 
 
 class ChecksumResponse(BaseModel):
-    model_config = ConfigDict(from_attributes=True)
-
     algorithm: ChecksumAlgorithm
     value: str
+    type: ChecksumType = Field(description="`full_object`: it covers the bytes of the file.")
+
+    @classmethod
+    def of(cls, record: FileRecord) -> "ChecksumResponse | None":
+        if record.checksum is None:
+            return None
+        return cls.model_construct(
+            algorithm=record.checksum.algorithm,
+            value=record.checksum.value,
+            type=record.checksum_type or ChecksumType.FULL_OBJECT,
+        )
 
 
 class FileResponse(BaseModel):
@@ -92,7 +103,7 @@ class FileResponse(BaseModel):
     file_size: int
     metadata: dict[str, str]
     policy: str
-    multipart: None = Field(None, description="Reserved for multipart uploads.")
+    multipart: MultipartResponse | None = Field(None, description="With the method `multipart`.")
     checksum: ChecksumResponse | None = None
     status_reason: str | None = None
     etag: str | None = None
@@ -107,11 +118,15 @@ class FileResponse(BaseModel):
 
     @classmethod
     def of(
-        cls, record: FileRecord, now: datetime, signed: SignedRequest | None = None
+        cls,
+        record: FileRecord,
+        now: datetime,
+        signed: SignedRequest | None = None,
+        issued: IssuedParts | None = None,
     ) -> "FileResponse":
-        """The record, and the request that uploads it if one was just signed."""
+        """The record, and what uploads it if that was just signed: a request, or parts."""
         # A fresh URL's whole life, however long its record took to commit.
-        since = record.updated_at if signed else now
+        since = record.updated_at if signed or issued else now
         left = math.ceil((record.expires_at - since).total_seconds())
         # Not validated again: every value comes from a record that was.
         return cls.model_construct(
@@ -129,8 +144,8 @@ class FileResponse(BaseModel):
             file_size=record.file_size,
             metadata=dict(record.metadata),
             policy=record.policy,
-            multipart=None,
-            checksum=ChecksumResponse.model_validate(record.checksum) if record.checksum else None,
+            multipart=_multipart(record, issued),
+            checksum=ChecksumResponse.of(record),
             status_reason=record.status_reason,
             etag=record.etag,
             version_id=record.version_id,
@@ -142,6 +157,11 @@ class FileResponse(BaseModel):
             completed_at=record.completed_at,
             failed_at=record.failed_at,
         )
+
+
+def _multipart(record: FileRecord, issued: IssuedParts | None) -> MultipartResponse | None:
+    is_multipart = record.method is UploadMethod.MULTIPART
+    return MultipartResponse.of(record.plan, issued) if is_multipart else None
 
 
 class UploadsResponse(BaseModel):

@@ -1,0 +1,22 @@
+"""The only way from a caller to a file."""
+
+from uuid import UUID
+
+from app.domain.file import FileRecord
+from app.domain.ports import FileRepository
+from app.domain.principal import Principal
+from app.exceptions.errors import NotFound
+
+
+async def owned(
+    repository: FileRepository,
+    principal: Principal,
+    *,
+    id: UUID | None = None,
+    key: str | None = None,
+) -> FileRecord:
+    """The caller's own file with that id or key, else `NotFound`, whoever else's it may be."""
+    record = await repository.find(principal.subject, id=id, key=key)
+    if record is None:
+        raise NotFound("There is no such file, or it is not yours.")
+    return record

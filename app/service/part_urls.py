@@ -1,0 +1,150 @@
+"""URLs for the parts of a multipart upload: the first ones, and fresh ones for as long as it lives.
+
+Key and upload id come from the record alone.
+"""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from app.domain.event import url_issued
+from app.domain.file import FileRecord, FileStatus
+from app.domain.policy import Policies
+from app.domain.ports import FileRepository, ObjectStore, SignedParts, UploadSpec
+from app.domain.principal import Principal
+from app.exceptions.errors import UploadExpired
+from app.service.ownership import owned
+
+FIRST_PARTS = 100
+"""Part URLs that come with the answer to a creation."""
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedParts:
+    """URLs for the parts `numbers` of a record, in that order."""
+
+    record: FileRecord
+    numbers: Sequence[int]
+    signed: SignedParts
+
+
+class PartUrlService:
+    """Begins uploads and signs their parts."""
+
+    def __init__(
+        self,
+        *,
+        repository: FileRepository,
+        store: ObjectStore,
+        policies: Policies,
+        clock: Callable[[], datetime],
+        on_parts_issued: Callable[[int], None],
+    ) -> None:
+        self._repository = repository
+        self._store = store
+        self._policies = policies
+        self._clock = clock
+        self._on_parts_issued = on_parts_issued
+
+    async def begin(self, record: FileRecord, lifetime: int) -> IssuedParts:
+        """Begin the upload of a record just committed, and sign its first parts.
+
+        Raises `StorageUnavailable`: the record stays, without an upload, and soon ends.
+        """
+        upload_id = await self._store.create_multipart(UploadSpec.of(record))
+        try:
+            return await self._attach(record, upload_id, lifetime)
+        except UploadExpired:
+            await self._store.abort_multipart(record.key, upload_id)
+            raise
+
+    async def resume(self, principal: Principal, record: FileRecord, lifetime: int) -> IssuedParts:
+        """Sign the first parts of a pending record again, whether its upload had begun or not."""
+        if record.upload_id is not None:
+            return await self._sign(
+                principal, record, record.upload_id, _first_of(record), lifetime
+            )
+        # A process may have ended between beginning the upload and recording it.
+        begun = await self._store.multipart_uploads(record.key)
+        if begun:
+            return await self._attach(record, begun[0], lifetime)
+        return await self.begin(record, lifetime)
+
+    async def sign_parts(
+        self,
+        principal: Principal,
+        file_id: UUID,
+        numbers: Sequence[int],
+        expires_in: int | None = None,
+    ) -> IssuedParts:
+        """Sign these parts of an upload that has not ended.
+
+        Raises `NotFound`, `InvalidRequest` (not a multipart upload, or no such part) and
+        `UploadExpired`.
+        """
+        record = await owned(self._repository, principal, id=file_id)
+        record.plan.check(numbers)
+        lifetime = self._policies.lifetime(record.policy, expires_in)
+        self._check_alive(record)
+        if record.upload_id is None:
+            record = (await self.resume(principal, record, lifetime)).record
+        return await self._sign(principal, record, str(record.upload_id), numbers, lifetime)
+
+    def _check_alive(self, record: FileRecord) -> None:
+        if record.status is not FileStatus.PENDING:
+            raise UploadExpired(f"This upload has ended: the file is {record.status}.")
+        if self._clock() >= record.ends_at:
+            raise UploadExpired("This upload has ended; start again with a new upload.")
+
+    async def _attach(self, record: FileRecord, upload_id: str, lifetime: int) -> IssuedParts:
+        numbers = _first_of(record)
+        signed = await self._store.presign_parts(record.key, upload_id, numbers, lifetime)
+        begun = dataclasses.replace(self._renewed(record, signed.expires_at), upload_id=upload_id)
+        if not await self._repository.move(record, begun, []):
+            raise UploadExpired("This upload was begun or ended by another request; ask again.")
+        return self._issued(begun, numbers, signed)
+
+    async def _sign(
+        self,
+        principal: Principal,
+        record: FileRecord,
+        upload_id: str,
+        numbers: Sequence[int],
+        lifetime: int,
+    ) -> IssuedParts:
+        signed = await self._store.presign_parts(record.key, upload_id, numbers, lifetime)
+        renewed = self._renewed(record, signed.expires_at)
+        event = url_issued(
+            principal.subject,
+            record.method,
+            signed.expires_at,
+            renewed.updated_at,
+            parts=len(numbers),
+        )
+        if not await self._repository.extend(
+            record, expires_at=renewed.expires_at, ends_at=renewed.ends_at, event=event
+        ):
+            raise UploadExpired("This upload has ended in the meantime.")
+        return self._issued(renewed, numbers, signed)
+
+    def _renewed(self, record: FileRecord, expires_at: datetime) -> FileRecord:
+        now = self._clock()
+        ends_at = self._policies.multipart_ends(record.policy, record.created_at, expires_at, now)
+        return dataclasses.replace(
+            record,
+            updated_at=now,
+            expires_at=max(record.expires_at, expires_at),
+            ends_at=max(record.ends_at, ends_at),
+        )
+
+    def _issued(
+        self, record: FileRecord, numbers: Sequence[int], signed: SignedParts
+    ) -> IssuedParts:
+        self._on_parts_issued(len(numbers))
+        return IssuedParts(record, numbers, signed)
+
+
+def _first_of(record: FileRecord) -> range:
+    return range(1, min(record.plan.part_count, FIRST_PARTS) + 1)
