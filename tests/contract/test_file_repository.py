@@ -2,17 +2,21 @@
 
 import asyncio
 import dataclasses
-from datetime import timedelta
+import itertools
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 
 import pytest
 import uuid_utils.compat
 
 from app.domain.checksum import Checksum, ChecksumAlgorithm
-from app.domain.file import FileEvent, FileRecord, FileStatus
+from app.domain.file import FileEvent, FileRecord, FileStatus, UploadMethod
 from app.domain.idempotency import EarlierUse, IdempotencyClaim
+from app.domain.job import Job, JobName
 from app.domain.ports import FileRepository
 from app.domain.transition import moved
 from tests.fakes.file_repository import InMemoryFileRepository
+from tests.support.databases import deferred_jobs
 from tests.support.records import NOON, a_creation, a_record
 
 
@@ -33,6 +37,19 @@ def owner() -> str:
 async def stored(files: FileRepository, record: FileRecord) -> FileRecord:
     await files.insert(record, a_creation(record))
     return record
+
+
+_eras = itertools.count(1)
+
+
+@pytest.fixture
+def era() -> datetime:
+    """A time long before that of all other tests, earlier from test to test."""
+    return NOON - timedelta(days=365 * next(_eras))
+
+
+def a_multipart(**changes: object) -> FileRecord:
+    return a_record(method=UploadMethod.MULTIPART, part_size=5 * 1024**2, **changes)
 
 
 def claim(owner: str, fingerprint: str = "f" * 64, **changes: object) -> IdempotencyClaim:
@@ -202,3 +219,198 @@ async def test_of_sixteen_claims_at_once_one_wins(files: FileRepository, owner: 
     assert len(won) == 1
     assert {use.file_ids for use in uses if use} == {(won[0].id,)}
     assert await files.page(owner, status=None, policy=None, before=None, limit=99) == won
+
+
+Deferred = Callable[[FileRecord], Awaitable[list[Job]]]
+
+
+@pytest.fixture
+def deferred(files: FileRepository, request: pytest.FixtureRequest) -> Deferred:
+    """The jobs that wait for a file."""
+
+    async def of(record: FileRecord) -> list[Job]:
+        if isinstance(files, InMemoryFileRepository):
+            return [job for job in files.jobs if job.file_id == record.id]
+        return await deferred_jobs(request.getfixturevalue("database_url"), record.id)
+
+    return of
+
+
+def event_of(name: str, at: datetime = NOON) -> FileEvent:
+    return FileEvent(at=at, actor="user:a", event=name)
+
+
+async def test_a_move_defers_its_jobs(
+    files: FileRepository, deferred: Deferred, owner: str
+) -> None:
+    record = await stored(files, a_record(owner=owner))
+    failed = dataclasses.replace(record, status=FileStatus.FAILED)
+    jobs = [
+        Job(name=JobName.DISCARD, file_id=record.id),
+        Job(name=JobName.DELETE, file_id=record.id, at=NOON + timedelta(minutes=1)),
+    ]
+
+    assert await files.move(record, failed, [event_of("x")], jobs) is True
+    assert await deferred(record) == jobs
+
+
+async def test_a_move_that_loses_defers_nothing(
+    files: FileRepository, deferred: Deferred, owner: str
+) -> None:
+    record = await stored(files, a_record(owner=owner, status=FileStatus.UPLOADED))
+    stale = dataclasses.replace(record, status=FileStatus.PENDING)
+    job = Job(name=JobName.DISCARD, file_id=record.id)
+
+    assert await files.move(stale, stale, [event_of("x")], [job]) is False
+    assert await deferred(record) == []
+
+
+async def test_jobs_come_with_an_event(
+    files: FileRepository, deferred: Deferred, owner: str
+) -> None:
+    record = await stored(files, a_record(owner=owner))
+    job = Job(name=JobName.DELETE, file_id=record.id, at=NOON)
+    await files.append(record, event_of("delete_requested"), [job])
+
+    assert await deferred(record) == [job]
+    assert await files.events(owner, record.id) == [
+        a_creation(record),
+        event_of("delete_requested"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"status": FileStatus.UPLOADED}, {"ends_at": NOON}, {"upload_id": "other"}],
+    ids=lambda changes: next(iter(changes)),
+)
+async def test_a_move_compares(
+    files: FileRepository, owner: str, changes: dict[str, object]
+) -> None:
+    record = await stored(files, a_multipart(owner=owner, upload_id="mine"))
+    seen = dataclasses.replace(record, **changes)
+
+    assert await files.move(seen, dataclasses.replace(seen, etag="x"), [event_of("x")]) is False
+    assert await files.find(owner, id=record.id) == record
+    assert await files.events(owner, record.id) == [a_creation(record)]
+
+
+async def test_of_two_store_uploads_one_is_attached(files: FileRepository, owner: str) -> None:
+    record = await stored(files, a_multipart(owner=owner))
+    first, second = (dataclasses.replace(record, upload_id=name) for name in ("first", "second"))
+
+    assert await files.move(record, first, []) is True
+    assert await files.move(record, second, []) is False
+    assert await files.find(owner, id=record.id) == first
+
+
+async def test_an_end_is_only_ever_put_off(files: FileRepository, owner: str) -> None:
+    record = await stored(files, a_record(owner=owner))
+    hours = [timedelta(hours=n) for n in (3, 1, 2)]
+
+    for later in hours:
+        event = event_of("url_issued", NOON + later / 100)
+        extended = await files.extend(
+            record,
+            expires_at=record.expires_at + later,
+            ends_at=record.ends_at + later,
+            event=event,
+        )
+        assert extended is True
+
+    assert await files.find(owner, id=record.id) == dataclasses.replace(
+        record,
+        expires_at=record.expires_at + hours[0],
+        ends_at=record.ends_at + hours[0],
+        updated_at=NOON + hours[0] / 100,
+    )
+    assert len(await files.events(owner, record.id) or []) == 4
+
+
+async def test_what_has_ended_is_not_extended(files: FileRepository, owner: str) -> None:
+    ended = await stored(files, a_record(owner=owner))
+    moved_on = await stored(files, a_record(owner=owner, status=FileStatus.UPLOADED))
+    deleted = await stored(files, a_record(owner=owner, deleted_at=NOON))
+
+    for record, at in ((ended, ended.ends_at), (moved_on, NOON), (deleted, NOON)):
+        later = record.ends_at + timedelta(hours=1)
+        event = event_of("url_issued", at)
+        assert await files.extend(record, expires_at=later, ends_at=later, event=event) is False
+        assert await files.load(record.id) == record
+    assert await files.events(owner, ended.id) == [a_creation(ended)]
+
+
+async def test_a_deleted_record_can_be_loaded(files: FileRepository, owner: str) -> None:
+    record = await stored(files, a_record(owner=owner, deleted_at=NOON))
+
+    assert await files.load(record.id) == record
+    assert await files.load(uuid_utils.compat.uuid7()) is None
+
+
+async def test_due_records_come_in_the_order_of_their_ends(
+    files: FileRepository, owner: str, era: datetime
+) -> None:
+    second = timedelta(seconds=1)
+    late = await stored(files, a_record(owner=owner, ends_at=era))
+    early = await stored(files, a_record(owner=owner, ends_at=era - second))
+    too = await stored(files, a_record(owner=owner, ends_at=era))
+    await stored(files, a_record(owner=owner, ends_at=era + second))
+    await stored(files, a_record(owner=owner, ends_at=era, status=FileStatus.UPLOADED))
+    await stored(files, a_record(owner=owner, ends_at=era, deleted_at=NOON))
+
+    assert await files.due(era, limit=9) == [early, late, too]
+    assert await files.due(era, limit=2) == [early, late]
+    assert await files.due(era, after=late, limit=2) == [too]
+    assert await files.due(era, after=too, limit=2) == []
+
+
+async def test_due_removals_come_in_the_order_of_their_times(
+    files: FileRepository, owner: str, era: datetime
+) -> None:
+    def removable(at: datetime, **changes: object) -> FileRecord:
+        return a_record(owner=owner, remove_at=at, **{"status": FileStatus.FAILED, **changes})
+
+    second = timedelta(seconds=1)
+    late = await stored(files, removable(era))
+    early = await stored(files, removable(era - second))
+    deleted = await stored(files, removable(era, status=FileStatus.COMPLETED, deleted_at=NOON))
+    await stored(files, removable(era + second))
+    await stored(files, a_record(owner=owner, status=FileStatus.FAILED))
+
+    assert await files.due_removals(era, limit=9) == [early, late, deleted]
+    assert await files.due_removals(era, after=early, limit=1) == [late]
+    assert await files.due_removals(era, after=late, limit=9) == [deleted]
+
+
+async def test_a_removal_is_put_off_or_done(
+    files: FileRepository, owner: str, era: datetime
+) -> None:
+    record = await stored(files, a_record(owner=owner, status=FileStatus.FAILED, remove_at=era))
+    later = era + timedelta(hours=1)
+    await files.put_off_removal(record, later)
+    await files.put_off_removal(record, None)  # seen before the other change
+    changed = dataclasses.replace(record, remove_at=later)
+    assert await files.load(record.id) == changed
+
+    await files.put_off_removal(changed, None)
+    assert await files.load(record.id) == dataclasses.replace(record, remove_at=None)
+
+
+async def test_a_living_file_is_given_no_removal(files: FileRepository, owner: str) -> None:
+    record = await stored(files, a_record(owner=owner, status=FileStatus.COMPLETED))
+    await files.put_off_removal(record, NOON)
+
+    assert await files.load(record.id) == record
+
+
+async def test_old_claims_are_forgotten_in_batches(
+    files: FileRepository, owner: str, era: datetime
+) -> None:
+    for number in range(5):
+        at = era + timedelta(hours=number)
+        await files.insert_once(claim(owner, key=f"key-{number}", at=at), [])
+
+    before = era + timedelta(hours=3)
+    assert [await files.forget_claims(before, limit=2) for _ in range(3)] == [2, 1, 0]
+    assert await files.insert_once(claim(owner, key="key-3", at=before), []) is not None
+    assert await files.insert_once(claim(owner, key="key-2", at=before), []) is None

@@ -7,6 +7,7 @@ calls made for the values at hand, later the generic one of the prepared stateme
 import dataclasses
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -15,7 +16,7 @@ import pytest_asyncio
 
 from app.database.config import Database
 from app.database.engine import Connection
-from app.domain.file import FileRecord, FileStatus
+from app.domain.file import FileEvent, FileRecord, FileStatus
 from app.domain.idempotency import IdempotencyClaim
 from app.repository.file_storage_repository import FileStorageRepository
 from tests.support.databases import opened
@@ -27,13 +28,15 @@ MANY, FEW = "owner-0", "owner-7"
 FILL = """
 WITH new AS (
     INSERT INTO files (id, owner, key, filename, type, file_size, method, policy, status,
-                       created_at, updated_at, expires_at, ends_at, metadata, deleted_at)
+                       created_at, updated_at, expires_at, ends_at, metadata, deleted_at,
+                       remove_at)
     SELECT uuidv7(), 'owner-' || CASE WHEN n % 2 = 0 THEN 0 ELSE n % 500 END, 'key-' || n,
            'f', 'a/b', n, 'PUT',
            (ARRAY['default', 'default', 'avatar', 'video'])[1 + n / 7 % 4],
            (ARRAY['completed', 'completed', 'completed', 'pending', 'failed'])[1 + n / 3 % 5],
            now(), now(), now(), now() + n * interval '1 s', '{}',
-           CASE WHEN n % 11 = 0 THEN now() END
+           CASE WHEN n % 11 = 0 THEN now() END,
+           CASE WHEN n % 11 = 0 THEN now() + n * interval '1 s' END
     FROM generate_series(1, 20000) AS n
     RETURNING id, owner
 ), keys AS (
@@ -48,7 +51,8 @@ EXPLAIN = """
 LOAD 'auto_explain';
 SET auto_explain.log_min_duration = 0;
 SET auto_explain.log_format = json;
-SET auto_explain.log_level = notice
+SET auto_explain.log_level = notice;
+SET auto_explain.log_analyze = on
 """
 
 CALLS = 7
@@ -119,6 +123,12 @@ def indexes(nodes: list[dict[str, Any]]) -> set[str]:
     assert len(types) >= CALLS
     assert not {"Seq Scan", "Sort", "Incremental Sort"}.intersection(types), nodes
     return {node["Index Name"] for node in nodes if "Index Name" in node}
+
+
+def reads(nodes: list[dict[str, Any]]) -> set[float]:
+    """How many rows each index scan read, those that a filter then dropped included."""
+    scans = [node for node in nodes if "Index Name" in node]
+    return {n["Actual Rows"] + n.get("Rows Removed by Filter", 0) for n in scans}
 
 
 async def any_file(files: FileStorageRepository, owner: str = MANY) -> FileRecord:
@@ -198,11 +208,56 @@ async def test_an_idempotency_key(files: FileStorageRepository, plans: Plans) ->
     assert indexes(nodes) == {"uq_idempotency_keys_owner_key"}
 
 
-async def test_pending_uploads_that_have_ended(filled: Database, plans: Plans) -> None:
-    """What a sweep will ask."""
-    ended = (
-        "SELECT id FROM files WHERE status = 'pending' AND ends_at < now()"
-        " ORDER BY ends_at LIMIT 100"
-    )
-    nodes = await plans(lambda: filled.run(lambda connection: connection.fetch(ended)))
-    assert indexes(nodes) == {"ix_files_ends_at"}
+@pytest.mark.parametrize("later", [False, True])
+async def test_pending_uploads_that_have_ended(
+    files: FileStorageRepository, plans: Plans, later: bool
+) -> None:
+    """The sweep reads what is due, and of 20,000 files not one more."""
+    now = datetime.now(UTC) + timedelta(seconds=1000)
+    due = await files.due(now, limit=99999)
+    after = due[len(due) // 2] if later else None
+    nodes = await plans(lambda: files.due(now, after=after, limit=20))
+
+    assert indexes(nodes) == {"ix_files_ends_at_id"}
+    assert reads(nodes) == {20}
+
+
+@pytest.mark.parametrize("later", [False, True])
+async def test_strays_that_may_have_landed(
+    files: FileStorageRepository, plans: Plans, later: bool
+) -> None:
+    now = datetime.now(UTC) + timedelta(seconds=1000)
+    due = await files.due_removals(now, limit=99999)
+    after = due[len(due) // 2] if later else None
+    nodes = await plans(lambda: files.due_removals(now, after=after, limit=20))
+
+    assert indexes(nodes) == {"ix_files_remove_at_id"}
+    assert reads(nodes) == {20}
+
+
+async def test_a_batch_beyond_what_is_due(files: FileStorageRepository, plans: Plans) -> None:
+    """Nothing is read to find that there is no more."""
+    now = datetime.now(UTC) - timedelta(days=1)
+
+    assert reads(await plans(lambda: files.due(now, limit=100))) == {0}
+    assert reads(await plans(lambda: files.due_removals(now, limit=100))) == {0}
+
+
+async def test_what_the_worker_does_to_one_file(files: FileStorageRepository, plans: Plans) -> None:
+    record = await any_file(files)
+    event = FileEvent(at=NOON, actor="user:a", event="url_issued")
+    later = record.ends_at + timedelta(days=9)
+
+    for question in (
+        lambda: files.load(record.id),
+        lambda: files.put_off_removal(record, None),
+        lambda: files.extend(record, expires_at=later, ends_at=later, event=event),
+    ):
+        assert indexes(await plans(question)) <= BY_ID
+
+
+async def test_claims_of_days_ago(files: FileStorageRepository, plans: Plans) -> None:
+    nodes = await plans(lambda: files.forget_claims(NOON + timedelta(days=1), limit=3))
+
+    assert indexes(nodes) == {"ix_idempotency_keys_used_at", "pk_idempotency_keys"}
+    assert reads(nodes) == {3}

@@ -14,6 +14,7 @@ from sqlalchemy.engine import make_url
 from app.database.config import Database
 from app.database.engine import dsn
 from app.database.migrate import upgrade
+from app.domain.job import Job, JobName
 from app.repository.file_storage_repository import FileStorageRepository
 
 
@@ -24,6 +25,16 @@ async def execute(url: str, statement: str) -> list[Any]:
         return await connection.fetch(statement)
     finally:
         await connection.close()
+
+
+async def deferred_jobs(url: str, file_id: uuid.UUID) -> list[Job]:
+    """The jobs that wait for a file, which its own id locks, in the order they were deferred."""
+    waiting = f"""
+        SELECT task_name, args ->> 'file_id', scheduled_at FROM procrastinate_jobs
+        WHERE queue_name = 'files' AND status = 'todo' AND lock = '{file_id}' ORDER BY id
+    """
+    rows = await execute(url, waiting)
+    return [Job(name=JobName(name), file_id=uuid.UUID(of), at=at) for name, of, at in rows]
 
 
 @asynccontextmanager
