@@ -60,7 +60,7 @@ def _cannot_be_made(patch: pytest.MonkeyPatch) -> None:
     params=[
         (_differ_in_forms, ["post"]),
         (_differ_in_urls, ["put", "get", "part"]),
-        (_cannot_be_made, ["put", "get", "part", "post"]),
+        (_cannot_be_made, ["put", "get", "part", "parts", "post"]),
     ],
     ids=["forms", "urls", "none"],
 )

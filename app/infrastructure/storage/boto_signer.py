@@ -1,6 +1,6 @@
 """boto3 as a `Signer`: the authority that the fast signer must match, and its stand-in."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +57,16 @@ class Boto3Signer:
             parameter, convert = _PARAMETERS[name]
             params[parameter] = convert(value)
         return self._client.generate_presigned_url(operation, Params=params, ExpiresIn=expires_in)
+
+    def presign_parts(
+        self, key: str, upload_id: str, numbers: Sequence[int], *, expires_in: int, now: datetime
+    ) -> list[str]:
+        """As `Signer.presign_parts`."""
+        queries = [{"partNumber": str(number), "uploadId": upload_id} for number in numbers]
+        return [
+            self.presign("PUT", key, query=query, expires_in=expires_in, now=now)
+            for query in queries
+        ]
 
     def presign_post(
         self, key: str, *, fields: Mapping[str, str], size: int, expires_in: int, now: datetime

@@ -13,7 +13,7 @@ from app.infrastructure.storage.sigv4 import SigV4Signer
 
 log = structlog.get_logger()
 
-Probe = Callable[[Signer, datetime], str | PostForm]
+Probe = Callable[[Signer, datetime], str | PostForm | list[str]]
 
 _KEY = "probe/a b~c+d=e&f?g#h%20i'j(k)*l!/\u00fc\u65e5\U0001f600.tar.gz"
 _TYPE = "application/vnd.oasis.opendocument.text+xml"
@@ -45,6 +45,10 @@ def _probe_part(signer: Signer, now: datetime) -> str:
     return signer.presign("PUT", _KEY, query=query, expires_in=900, now=now)
 
 
+def _probe_parts(signer: Signer, now: datetime) -> list[str]:
+    return signer.presign_parts(_KEY, "a/b+c=d.e_f-g~h", [10000, 1], expires_in=900, now=now)
+
+
 def _probe_post(signer: Signer, now: datetime) -> PostForm:
     fields = {"Content-Type": _TYPE, "success_action_status": "201"}
     return signer.presign_post(_KEY, fields=fields, size=5 * 1024**3, expires_in=900, now=now)
@@ -54,6 +58,7 @@ PROBES: Mapping[str, Probe] = {
     "put": _probe_put,
     "get": _probe_get,
     "part": _probe_part,
+    "parts": _probe_parts,
     "post": _probe_post,
 }
 
@@ -103,10 +108,11 @@ def agrees(probe: Probe, signer: Signer, authority: Boto3Signer) -> bool:
     return False
 
 
-def signed_at(signed: str | PostForm) -> datetime:
-    """The X-Amz-Date within what was signed."""
+def signed_at(signed: str | PostForm | list[str]) -> datetime:
+    """The X-Amz-Date within what was signed, of several URLs the first one's."""
     if isinstance(signed, PostForm):
         date = signed.fields["x-amz-date"]
     else:
-        date = parse_qs(urlsplit(signed).query)["X-Amz-Date"][0]
+        url = signed if isinstance(signed, str) else signed[0]
+        date = parse_qs(urlsplit(url).query)["X-Amz-Date"][0]
     return datetime.strptime(date, "%Y%m%dT%H%M%S%z")

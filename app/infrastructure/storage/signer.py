@@ -1,6 +1,6 @@
 """What signing is, whoever does it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
@@ -35,6 +35,12 @@ class Signer(Protocol):
         now: datetime,
     ) -> str:
         """A URL for `method` on `key`; whoever uses it must send `headers` (lower-case names)."""
+        ...
+
+    def presign_parts(
+        self, key: str, upload_id: str, numbers: Sequence[int], *, expires_in: int, now: datetime
+    ) -> list[str]:
+        """A URL for the PUT of each part of one upload, as `presign` of each would be."""
         ...
 
     def presign_post(
