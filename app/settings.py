@@ -71,6 +71,7 @@ class Settings(BaseSettings):
     s3_provider: Literal["auto", "aws", "r2", "seaweedfs", "minio", "generic"] = "auto"
     s3_key_prefix: str = "uploads"
     s3_timeout: float = Field(10.0, gt=0)
+    s3_complete_timeout: float = Field(60.0, gt=0)
     s3_max_connections: int = Field(32, ge=1)
 
     presign_expires_in: int = Field(900, ge=1, le=604800)

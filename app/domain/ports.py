@@ -197,7 +197,7 @@ class StoreListing(Protocol):
     """A store that tells what it holds. A page is all that is ever in memory; a prefix is text
     that keys begin with, a folder or not."""
 
-    def objects(self, prefix: str) -> AsyncIterator[Sequence[ListedObject]]:
+    def list_objects(self, prefix: str) -> AsyncIterator[Sequence[ListedObject]]:
         """Every object under the prefix, in pages, ascending by key."""
         ...
 

@@ -4,70 +4,28 @@ It is held to the same contract suite as the adapter. Clients reach it through `
 a signed request as it was handed out, or with other headers, fields or bytes.
 """
 
-import hashlib
-import itertools
-from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator, Mapping, Sequence
+from operator import itemgetter
+from typing import Any
 
 import httpx
 
-from app.domain.checksum import Checksum, ChecksumAlgorithm
 from app.domain.file import UploadMethod
-from app.domain.ports import Capabilities, ObservedObject, SignedRequest, UploadSpec
-from app.exceptions.errors import StorageUnavailable
+from app.domain.ports import ListedObject, ObservedObject, SignedRequest, UploadSpec
+from tests.fakes.bucket import CAPABILITIES, StoredObject
+from tests.fakes.multipart import InMemoryMultipart
 from tests.support.checksums import checksum_of
 
-CAPABILITIES = Capabilities(
-    name="memory",
-    post_form=True,
-    write_once=True,
-    checksums=frozenset(ChecksumAlgorithm),
-    max_put_size=5 * 1024**3,
-    max_object_size=5 * 1024**4,
-    multipart_checksums=frozenset(),
-    multipart_write_once=False,
-    virtual_hosts=False,
-)
+__all__ = ["CAPABILITIES", "InMemoryObjectStore", "StoredObject"]
 
 
-@dataclass(frozen=True, slots=True)
-class StoredObject:
-    body: bytes
-    type: str
-    checksum: Checksum | None = None
+class InMemoryObjectStore(InMemoryMultipart):
+    """A URL is only good for the request that it was handed out for."""
 
-    @property
-    def etag(self) -> str:
-        return hashlib.md5(self.body, usedforsecurity=False).hexdigest()
-
-
-class InMemoryObjectStore:
-    """Set `down` and every call but signing raises `StorageUnavailable`; `calls` counts them.
-
-    A URL is only good for the request that it was handed out for.
-    """
-
-    def __init__(
-        self,
-        *,
-        capabilities: Capabilities = CAPABILITIES,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ) -> None:
-        self.capabilities = capabilities
-        self.objects: dict[str, StoredObject] = {}
-        self.down = False
-        self.calls: Counter[str] = Counter()
-        self.clock = clock
-        self._serial = itertools.count(1)
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
         self._uploads: dict[str, tuple[SignedRequest, UploadSpec]] = {}
         self._downloads: dict[str, tuple[SignedRequest, str, Mapping[str, str]]] = {}
-
-    def put(self, key: str, body: bytes, type: str, checksum: Checksum | None = None) -> str:
-        """Store an object behind everybody's back; returns its ETag."""
-        self.objects[key] = StoredObject(body, type, checksum)
-        return self.objects[key].etag
 
     async def presign_upload(
         self, spec: UploadSpec, method: UploadMethod, expires_in: int
@@ -96,7 +54,7 @@ class InMemoryObjectStore:
         return signed
 
     async def head(self, key: str) -> ObservedObject | None:
-        self._answer("head")
+        self._asked("head")
         found = self.objects.get(key)
         if found is None:
             return None
@@ -106,11 +64,25 @@ class InMemoryObjectStore:
         )
 
     async def delete(self, key: str) -> None:
-        self._answer("delete")
+        self._asked("delete")
         self.objects.pop(key, None)
+        self._answered("delete")
+
+    async def list_objects(self, prefix: str) -> AsyncIterator[Sequence[ListedObject]]:
+        found = [
+            item
+            for item in sorted(self.objects.items(), key=itemgetter(0))
+            if item[0].startswith(prefix)
+        ]
+        for start in range(0, len(found), self.page_size):
+            self._asked("list_objects_v2")
+            yield [
+                ListedObject(key=k, size=len(o.body), etag=o.etag, last_modified=o.stored_at)
+                for k, o in found[start : start + self.page_size]
+            ]
 
     async def ping(self) -> None:
-        self._answer("ping")
+        self._asked("ping")
 
     async def send(
         self,
@@ -125,6 +97,8 @@ class InMemoryObjectStore:
         fields = signed.fields if fields is None else fields
         if signed.url in self._downloads:
             return self._download(signed)
+        if signed.method == "PUT" and signed.url in self._part_urls:
+            return await self.send_part(signed.url, body)
         if signed.url not in self._uploads:
             return httpx.Response(403)
         issued, spec = self._uploads[signed.url]
@@ -152,12 +126,3 @@ class InMemoryObjectStore:
         if key not in self.objects:
             return httpx.Response(404)
         return httpx.Response(200, content=self.objects[key].body, headers=dict(headers))
-
-    def _issue(self, key: str, expires_in: int) -> tuple[str, datetime]:
-        url = f"https://store.test/{key}?signature={next(self._serial)}"
-        return url, self.clock().replace(microsecond=0) + timedelta(seconds=expires_in)
-
-    def _answer(self, operation: str) -> None:
-        self.calls[operation] += 1
-        if self.down:
-            raise StorageUnavailable("The object store is down.", retry_after=5)

@@ -289,7 +289,7 @@ def test_the_bucket_drops_unfinished_uploads(
 ) -> None:
     rules = admin_s3.get_bucket_lifecycle_configuration(Bucket=store_settings.s3_bucket)["Rules"]
     assert rules[0]["Status"] == "Enabled"
-    assert rules[0]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 8}
+    assert rules[0]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 30}
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-ABORT_AFTER_DAYS = 8
-"""A multipart upload lives 7 days after its last sign of life, and its last part a while longer."""
+ABORT_AFTER_DAYS = 30
+"""Counted from the beginning alone, so longer than any upload may take: see MULTIPART_LIFE."""
 
 _EXISTS = ("BucketAlreadyOwnedByYou", "BucketAlreadyExists")
 """The second is SeaweedFS's word for our own bucket; on AWS, where it means somebody else's, the

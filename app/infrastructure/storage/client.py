@@ -26,10 +26,12 @@ def open_session(settings: Settings) -> boto3.Session:
     )
 
 
-def calling_client(session: boto3.Session, settings: Settings) -> "S3Client":
+def calling_client(
+    session: boto3.Session, settings: Settings, *, timeout: float | None = None
+) -> "S3Client":
     """A client for S3_ENDPOINT_URL whose credentials refresh by themselves."""
     return session.client(
-        "s3", endpoint_url=settings.s3_endpoint_url, config=client_config(settings)
+        "s3", endpoint_url=settings.s3_endpoint_url, config=client_config(settings, timeout=timeout)
     )
 
 
@@ -47,13 +49,14 @@ def signing_client(
     )
 
 
-def client_config(settings: Settings) -> Config:
-    """All the attempts of a call fit into S3_TIMEOUT.
+def client_config(settings: Settings, *, timeout: float | None = None) -> Config:
+    """All the attempts of a call fit into `timeout` seconds, S3_TIMEOUT unless given.
 
     Without `s3v4` and the regional endpoint boto3 presigns SigV2 URLs for the global host.
     Without `when_required` it sends checksum trailers that other stores refuse. Endpoints come
     from the settings alone, not from AWS_ENDPOINT_URL.
     """
+    each = (timeout or settings.s3_timeout) / ATTEMPTS
     return Config(
         signature_version="s3v4",
         s3={
@@ -63,8 +66,8 @@ def client_config(settings: Settings) -> Config:
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
         ignore_configured_endpoint_urls=True,  # type: ignore[call-arg]  # stubs lack it
-        connect_timeout=settings.s3_timeout / ATTEMPTS,
-        read_timeout=settings.s3_timeout / ATTEMPTS,
+        connect_timeout=each,
+        read_timeout=each,
         retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
         max_pool_connections=settings.s3_max_connections,
     )

@@ -4,118 +4,60 @@ The least that the service's credentials must be allowed (IAM):
 
     s3:PutObject, s3:GetObject     on bucket/*   what URLs and forms do; GetObject covers HEAD
     s3:DeleteObject                on bucket/*
+    s3:AbortMultipartUpload        on bucket/*   PutObject covers the rest of a multipart upload
+    s3:ListMultipartUploadParts    on bucket/*
+    s3:ListBucketMultipartUploads  on bucket
     s3:ListBucket                  on bucket     or a missing object is a 403, not a 404
     s3:DeleteObjectVersion         on bucket/*   where the bucket keeps versions
     s3:ListBucketVersions          on bucket     likewise
     kms:GenerateDataKey, kms:Decrypt             where the bucket encrypts with SSE-KMS
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html ("Permissions")
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html ("API and permissions")
 """
 
-import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
-from time import perf_counter
-from typing import TYPE_CHECKING, Any, TypeVar
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from app.domain.checksum import ChecksumAlgorithm
-from app.domain.file import UploadMethod
-from app.domain.ports import Capabilities, ObservedObject, SignedRequest, UploadSpec
-from app.infrastructure.storage.capabilities import capabilities_of
+from app.domain.ports import ObservedObject
+from app.infrastructure.storage.calls import OnCall
 from app.infrastructure.storage.client import calling_client, open_session
-from app.infrastructure.storage.failures import FAILURES, TIMEOUTS, code_of, status_of, unavailable
+from app.infrastructure.storage.failures import code_of, status_of
+from app.infrastructure.storage.listing import S3Listing
+from app.infrastructure.storage.presigning import S3Presigning
 from app.infrastructure.storage.rotation import RotatingSigner
-from app.infrastructure.storage.signer import Signer
+from app.infrastructure.storage.s3_multipart import S3Multipart
 from app.settings import Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-
-T = TypeVar("T")
-
-OnCall = Callable[[str, str, float], None]
-"""Told of every call: operation, outcome (ok, missing, error or timeout), seconds."""
 
 _CHECKSUM_FIELDS: Mapping[ChecksumAlgorithm, str] = {
     algorithm: f"Checksum{algorithm.upper()}" for algorithm in ChecksumAlgorithm
 }
 
 
-class S3ObjectStore:
-    """An `ObjectStore`. Signing runs inline; calls run in a bounded pool, S3_TIMEOUT at most."""
+class S3ObjectStore(S3Presigning, S3Multipart, S3Listing):
+    """An `ObjectStore` and `StoreListing`. Signing runs inline; calls run in a bounded pool,
+    S3_TIMEOUT at most, completing a multipart upload S3_COMPLETE_TIMEOUT."""
 
     def __init__(
         self,
         settings: Settings,
         client: "S3Client",
+        patient_client: "S3Client",
         signers: RotatingSigner,
         pool: ThreadPoolExecutor,
         clock: Callable[[], datetime],
         on_call: OnCall,
     ) -> None:
-        self._bucket = settings.s3_bucket
-        self._timeout = settings.s3_timeout
-        self._capabilities = capabilities_of(settings)
-        self._client = client
-        self._signers = signers
-        self._pool = pool
-        self._clock = clock
-        self._on_call = on_call
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return self._capabilities
-
-    async def presign_upload(
-        self, spec: UploadSpec, method: UploadMethod, expires_in: int
-    ) -> SignedRequest:
-        """As the port says. Every header and field is signed; Content-Length is among them."""
-        signer, now, lifetime = await self._signing(expires_in)
-        sign = self._signed_form if method is UploadMethod.POST else self._signed_put
-        return sign(spec, signer, now, lifetime)
-
-    def _signed_put(
-        self, spec: UploadSpec, signer: Signer, now: datetime, lifetime: int
-    ) -> SignedRequest:
-        signed = {"content-length": str(spec.size), "content-type": spec.type}
-        sent = {"Content-Type": spec.type}
-        if self._capabilities.write_once:
-            signed["if-none-match"] = sent["If-None-Match"] = "*"
-        if spec.checksum is not None:
-            signed[spec.checksum.header] = sent[spec.checksum.header] = spec.checksum.value
-        url = signer.presign("PUT", spec.key, headers=signed, expires_in=lifetime, now=now)
-        return SignedRequest("PUT", url, now + timedelta(seconds=lifetime), headers=sent)
-
-    def _signed_form(
-        self, spec: UploadSpec, signer: Signer, now: datetime, lifetime: int
-    ) -> SignedRequest:
-        fields = {"Content-Type": spec.type, "success_action_status": "201"}
-        if spec.checksum is not None:
-            fields[spec.checksum.header] = spec.checksum.value
-        form = signer.presign_post(
-            spec.key, fields=fields, size=spec.size, expires_in=lifetime, now=now
-        )
-        ends = now + timedelta(seconds=lifetime)
-        return SignedRequest("POST", form.url, ends, fields=form.fields)
-
-    async def presign_download(
-        self, key: str, *, type: str, disposition: str, expires_in: int
-    ) -> SignedRequest:
-        """As the port says."""
-        signer, now, lifetime = await self._signing(expires_in)
-        answer = {"response-content-type": type, "response-content-disposition": disposition}
-        url = signer.presign("GET", key, query=answer, expires_in=lifetime, now=now)
-        return SignedRequest("GET", url, now + timedelta(seconds=lifetime))
-
-    async def _signing(self, expires_in: int) -> tuple[Signer, datetime, int]:
-        """The signer, the second to sign at, and the seconds until URL or credentials end."""
-        now = self._clock().replace(microsecond=0)
-        generation = await self._signers.current(now)
-        left = generation.ends - now
-        return generation.signer, now, min(expires_in, int(left.total_seconds()))
+        S3Presigning.__init__(self, settings, signers, clock)
+        S3Multipart.__init__(self, settings, client, patient_client, pool, on_call)
 
     async def head(self, key: str) -> ObservedObject | None:
         """As the port says."""
@@ -165,21 +107,7 @@ class S3ObjectStore:
         self._signers.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._client.close()
-
-    async def _call(self, operation: str, call: Callable[[], T]) -> T:
-        """The call's result from the pool, or `StorageUnavailable` within S3_TIMEOUT."""
-        started = perf_counter()
-        outcome = "error"
-        try:
-            async with asyncio.timeout(self._timeout):
-                result = await asyncio.get_running_loop().run_in_executor(self._pool, call)
-            outcome = "missing" if operation == "head" and result is None else "ok"
-        except FAILURES as error:
-            outcome = "timeout" if isinstance(error, TIMEOUTS) else "error"
-            raise unavailable(error) from error
-        finally:
-            self._on_call(operation, outcome, perf_counter() - started)
-        return result
+        self._patient_client.close()
 
 
 def _observed(answer: Mapping[str, Any]) -> ObservedObject:
@@ -221,7 +149,8 @@ async def open_s3_store(
         signers = RotatingSigner(session, settings, pool, on_signer)
         await signers.open(clock())
         client = calling_client(session, settings)
+        patient_client = calling_client(session, settings, timeout=settings.s3_complete_timeout)
     except BaseException:
         pool.shutdown(wait=False)
         raise
-    return S3ObjectStore(settings, client, signers, pool, clock, on_call)
+    return S3ObjectStore(settings, client, patient_client, signers, pool, clock, on_call)
