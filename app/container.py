@@ -2,15 +2,16 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
+from uuid import UUID
 
 import uuid_utils.compat  # UUIDv7 (RFC 9562), ids that sort by time: Python has it from 3.14 on
 
 from app.database.config import Database
 from app.database.migrate import check_current
 from app.domain.policy import Policies
-from app.domain.ports import ObjectStore
+from app.domain.ports import FileRepository, ObjectStore
 from app.infrastructure.jwt_verifier import JwtVerifier, jwt_verifier
 from app.infrastructure.metrics import Metrics
 from app.infrastructure.policy_file import load_policies
@@ -32,19 +33,25 @@ def utc_now() -> datetime:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Container:
-    """What the entry points need. `pings` names each part that readiness asks."""
+class Services:
+    """The use cases, which know their adapters by the domain's ports alone."""
 
-    clock: Callable[[], datetime]
-    metrics: Metrics
-    verifier: JwtVerifier
-    limiter: RateLimiter
     presigned_urls: PresignedUrlService
     files: FileStorageService
     part_urls: PartUrlService
     multipart: MultipartService
     removal: RemovalService
     sweep: SweepService
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container(Services):
+    """What the entry points need. `pings` names each part that readiness asks."""
+
+    clock: Callable[[], datetime]
+    metrics: Metrics
+    verifier: JwtVerifier
+    limiter: RateLimiter
     pings: Mapping[str, Callable[[], Awaitable[None]]]
 
 
@@ -92,18 +99,39 @@ async def open_container(
             settings, clock=clock, on_call=metrics.store_call, on_signer=metrics.signer
         )
         stack.push_async_callback(store.close)
-        yield _assemble(settings, parts, database, store, metrics, clock)
+        services = build_services(
+            repository=FileStorageRepository(database),
+            store=store,
+            policies=parts.policies,
+            metrics=metrics,
+            clock=clock,
+            key_prefix=settings.s3_key_prefix,
+        )
+        yield Container(
+            **{field.name: getattr(services, field.name) for field in fields(services)},
+            clock=clock,
+            metrics=metrics,
+            verifier=parts.verifier,
+            limiter=parts.limiter,
+            pings={
+                "database": database.ping,
+                "migrations": lambda: check_current(database),
+                "storage": store.ping,
+            },
+        )
 
 
-def _assemble(
-    settings: Settings,
-    parts: Parts,
-    database: Database,
+def build_services(
+    *,
+    repository: FileRepository,
     store: ObjectStore,
+    policies: Policies,
     metrics: Metrics,
-    clock: Callable[[], datetime],
-) -> Container:
-    repository = FileStorageRepository(database)
+    clock: Callable[[], datetime] = utc_now,
+    new_id: Callable[[], UUID] = uuid_utils.compat.uuid7,
+    key_prefix: str = "uploads",
+) -> Services:
+    """The use cases on these adapters, whichever they are."""
     completion = Completion(
         repository=repository,
         store=store,
@@ -117,28 +145,24 @@ def _assemble(
         store=store,
         completion=completion,
         removal=removal,
-        policies=parts.policies,
+        policies=policies,
     )
     part_urls = PartUrlService(
         repository=repository,
         store=store,
-        policies=parts.policies,
+        policies=policies,
         clock=clock,
         on_parts_issued=metrics.part_urls_issued,
     )
-    return Container(
-        clock=clock,
-        metrics=metrics,
-        verifier=parts.verifier,
-        limiter=parts.limiter,
+    return Services(
         presigned_urls=PresignedUrlService(
             repository=repository,
             store=store,
             part_urls=part_urls,
-            policies=parts.policies,
-            key_prefix=settings.s3_key_prefix,
+            policies=policies,
+            key_prefix=key_prefix,
             clock=clock,
-            new_id=uuid_utils.compat.uuid7,
+            new_id=new_id,
             on_issued=metrics.url_issued,
         ),
         files=FileStorageService(
@@ -146,7 +170,7 @@ def _assemble(
             store=store,
             completion=completion,
             removal=removal,
-            policies=parts.policies,
+            policies=policies,
             clock=clock,
         ),
         part_urls=part_urls,
@@ -157,12 +181,7 @@ def _assemble(
             completion=completion,
             multipart=multipart,
             removal=removal,
-            policies=parts.policies,
+            policies=policies,
             clock=clock,
         ),
-        pings={
-            "database": database.ping,
-            "migrations": lambda: check_current(database),
-            "storage": store.ping,
-        },
     )

@@ -21,8 +21,8 @@ store what really arrived. It never carries a byte of a file.
 
 ### A large file, in parts
 
-Ask with `"method": "multipart"`, or `"auto"` and let the size decide. The answer's `multipart` holds
-the size of a part and the URLs of the first 100.
+Ask with `"method": "multipart"`, or `"auto"` and let the size decide. `multipart` in the answer
+holds the size of a part and the URLs of the first 100.
 
 1. `PUT` each part to its `url`, several at a time, in any order.
 2. `POST /files/{id}/parts` signs more, or signs again what has expired. After a break,

@@ -28,6 +28,7 @@ from pydantic import (
 )
 
 from app.domain.media_type import is_pattern
+from app.domain.parts import MAX_PART_SIZE, MIB, MIN_PART_SIZE
 from app.domain.policy import DEFAULT_POLICY, MAX_EXPIRES_IN, KeyStrategy, Policies, UploadPolicy
 
 _UNITS = {"": 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "TiB": 1024**4}
@@ -47,6 +48,9 @@ def _bytes(value: object) -> object:
     return int(match[1]) * _UNITS[match[2]]
 
 
+_Bytes = Annotated[int, BeforeValidator(_bytes)]
+
+
 def _pattern(value: str) -> str:
     lowered = value.lower()
     if not is_pattern(lowered):
@@ -59,10 +63,13 @@ class _PolicyEntry(BaseModel):
 
     types: list[Annotated[str, AfterValidator(_pattern)]] = []
     extensions: list[Annotated[str, Field(pattern=r"^\.?[A-Za-z0-9]{1,16}$")]] = []
-    max_size: Annotated[int, BeforeValidator(_bytes), Field(ge=0)] | None = None
+    max_size: Annotated[_Bytes, Field(ge=0)] | None = None
     expires_in: int | None = Field(None, ge=1, le=MAX_EXPIRES_IN)
     max_expires_in: int | None = Field(None, ge=1, le=MAX_EXPIRES_IN)
     pending_grace: int = Field(300, ge=0, le=MAX_EXPIRES_IN)
+    multipart_threshold: _Bytes = Field(100 * MIB, ge=0)
+    part_size: _Bytes = Field(16 * MIB, ge=MIN_PART_SIZE, le=MAX_PART_SIZE, multiple_of=MIB)
+    multipart_grace: int = Field(MAX_EXPIRES_IN, ge=0, le=MAX_EXPIRES_IN)
     key_strategy: KeyStrategy = KeyStrategy.DATE
     prefix: str = Field("", pattern=r"^([A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*)?$")
     auto_complete: bool = False
@@ -85,6 +92,9 @@ class _PolicyEntry(BaseModel):
             expires_in=expires_in,
             max_expires_in=self.max_expires_in or expires_in,
             pending_grace=self.pending_grace,
+            multipart_threshold=self.multipart_threshold,
+            part_size=self.part_size,
+            multipart_grace=self.multipart_grace,
             key_strategy=self.key_strategy,
             prefix=self.prefix,
             auto_complete=self.auto_complete,

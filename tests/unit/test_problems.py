@@ -42,6 +42,7 @@ CONTRACT = {
     "method_not_allowed": 405,
     "illegal_transition": 409,
     "object_missing": 409,
+    "parts_incomplete": 409,
     "verification_failed": 409,
     "idempotency_conflict": 409,
     "upload_expired": 410,

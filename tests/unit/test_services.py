@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-import uuid_utils.compat
 
+from app.container import build_services
 from app.domain.file import FileEvent, FileRecord, FileStatus
 from app.domain.policy import Policies, UploadPolicy
 from app.domain.principal import Principal, Scope
@@ -21,9 +21,8 @@ from app.exceptions.errors import (
     UploadExpired,
     VerificationFailed,
 )
-from app.service.completion import Completion
-from app.service.file_storage import FileRef, FileStorageService
-from app.service.presigned_url import PresignedUrlService, Upload
+from app.service.file_storage import FileRef
+from app.service.presigned_url import Upload
 from tests.fakes.file_repository import InMemoryFileRepository
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.support.records import NOON, a_record
@@ -46,29 +45,27 @@ class World:
         self.repository = InMemoryFileRepository()
         self.store = InMemoryObjectStore(clock=self.clock)
         self.counts: list[tuple[str, ...]] = []
-        self.uploads = PresignedUrlService(
+        services = build_services(
             repository=self.repository,
             store=self.store,
             policies=POLICIES,
-            key_prefix="uploads",
-            clock=self.clock,
-            new_id=uuid_utils.compat.uuid7,
-            on_issued=lambda method, policy: self.counts.append((method, policy)),
-        )
-        completion = Completion(
-            repository=self.repository,
-            store=self.store,
-            clock=self.clock,
-            on_verdict=lambda verdict: self.counts.append((verdict,)),
-            on_move=lambda before, after: self.counts.append((before, after)),
-        )
-        self.files = FileStorageService(
-            repository=self.repository,
-            store=self.store,
-            completion=completion,
-            policies=POLICIES,
+            metrics=self,
             clock=self.clock,
         )
+        self.uploads, self.files = services.presigned_urls, services.files
+        self.services = services
+
+    def url_issued(self, method: str, policy: str) -> None:
+        self.counts.append((method, policy))
+
+    def part_urls_issued(self, count: int) -> None:
+        self.counts.append(("parts", str(count)))
+
+    def verification(self, verdict: str) -> None:
+        self.counts.append((verdict,))
+
+    def transition(self, before: str, after: str) -> None:
+        self.counts.append((before, after))
 
     def clock(self) -> datetime:
         return self.now

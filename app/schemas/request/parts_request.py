@@ -46,8 +46,8 @@ class PartReceipt(RequestBody):
     )
 
 
-def _ascending(parts: list[PartReceipt] | None) -> list[PartReceipt] | None:
-    numbers = [part.part_number for part in parts or ()]
+def _ascending(parts: list[PartReceipt]) -> list[PartReceipt]:
+    numbers = [part.part_number for part in parts]
     if sorted(set(numbers)) != numbers:
         raise ValueError("must name every part once, in ascending order of part_number")
     return parts
@@ -66,12 +66,10 @@ class CompleteRequest(RequestBody):
         },
     )
 
-    parts: Annotated[
-        Annotated[list[PartReceipt], FailFast()] | None, AfterValidator(_ascending)
-    ] = Field(None, min_length=1, max_length=MAX_PARTS)
+    parts: Annotated[list[PartReceipt], FailFast(), AfterValidator(_ascending)] = Field(
+        default_factory=list, max_length=MAX_PARTS
+    )
 
     def to_domain(self) -> dict[int, str] | None:
-        """ETags by part number."""
-        if self.parts is None:
-            return None
-        return {part.part_number: part.etag for part in self.parts}
+        """ETags by part number, None for an empty list."""
+        return {part.part_number: part.etag for part in self.parts} or None
