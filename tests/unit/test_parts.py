@@ -1,5 +1,7 @@
 """How a file is cut into parts, and what the store's list of them amounts to."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -109,4 +111,4 @@ def test_runs_of_numbers_become_ranges() -> None:
 def test_ranges_hold_exactly_their_numbers(numbers: set[int]) -> None:
     found = ranges(sorted(numbers))
     assert {n for first, last in found for n in range(first, last + 1)} == numbers
-    assert all(last + 1 < first for (_, last), (first, _) in zip(found, found[1:], strict=False))
+    assert all(last + 1 < first for (_, last), (first, _) in pairwise(found))

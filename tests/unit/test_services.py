@@ -1,18 +1,14 @@
 """Orders of events that only a controllable store, repository and clock can make."""
 
 import dataclasses
-from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from app.container import build_services
-from app.domain.file import FileEvent, FileRecord, FileStatus
-from app.domain.policy import Policies, UploadPolicy
-from app.domain.principal import Principal, Scope
+from app.domain.file import FileEvent, FileStatus
 from app.domain.transition import moved
-from app.domain.upload_request import RequestedMethod, UploadRequest
+from app.domain.upload_request import RequestedMethod
 from app.exceptions.errors import (
     DatabaseUnavailable,
     IllegalTransition,
@@ -21,74 +17,9 @@ from app.exceptions.errors import (
     UploadExpired,
     VerificationFailed,
 )
-from app.service.file_storage import FileRef
 from app.service.presigned_url import Upload
-from tests.fakes.file_repository import InMemoryFileRepository
-from tests.fakes.object_store import InMemoryObjectStore
 from tests.support.records import NOON, a_record
-
-ALICE = Principal("alice", frozenset({Scope.READ, Scope.WRITE, Scope.PROCESS}))
-POLICIES = Policies(
-    {
-        "default": UploadPolicy(),
-        "auto": UploadPolicy(name="auto", auto_complete=True),
-    }
-)
-HELLO = UploadRequest(filename="hello.txt", type="text/plain", file_size=5)
-
-
-class World:
-    """The services on fakes, with a clock that a test moves and counts that it reads."""
-
-    def __init__(self) -> None:
-        self.now = NOON
-        self.repository = InMemoryFileRepository()
-        self.store = InMemoryObjectStore(clock=self.clock)
-        self.counts: list[tuple[str, ...]] = []
-        services = build_services(
-            repository=self.repository,
-            store=self.store,
-            policies=POLICIES,
-            metrics=self,
-            clock=self.clock,
-        )
-        self.uploads, self.files = services.presigned_urls, services.files
-        self.services = services
-
-    def url_issued(self, method: str, policy: str) -> None:
-        self.counts.append((method, policy))
-
-    def part_urls_issued(self, count: int) -> None:
-        self.counts.append(("parts", str(count)))
-
-    def verification(self, verdict: str) -> None:
-        self.counts.append((verdict,))
-
-    def transition(self, before: str, after: str) -> None:
-        self.counts.append((before, after))
-
-    def clock(self) -> datetime:
-        return self.now
-
-    async def uploaded(self, **changes: Any) -> FileRecord:
-        """A pending record whose bytes are in the store."""
-        upload = await self.uploads.create(ALICE, dataclasses.replace(HELLO, **changes))
-        self.store.put(upload.record.key, b"hello", "text/plain")
-        return upload.record
-
-    async def move(self, record: FileRecord, target: FileStatus) -> FileRecord:
-        return await self.files.update_status(ALICE, FileRef(id=record.id), target)
-
-    def before_next_move(self, action: Callable[[], Awaitable[object]]) -> None:
-        """Let `action` win the race against the next compare-and-set."""
-        honest = self.repository.move
-
-        async def late(*arguments: Any) -> bool:
-            self.repository.move = honest  # type: ignore[method-assign]
-            await action()
-            return await honest(*arguments)
-
-        self.repository.move = late  # type: ignore[method-assign]
+from tests.support.world import ALICE, HELLO, World
 
 
 @pytest.fixture
