@@ -1,72 +1,18 @@
 """What every ObjectStore does, the in-memory twin and an S3 that verifies alike."""
 
 import dataclasses
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-import httpx
 import pytest
-import pytest_asyncio
 
 from app.domain.checksum import ChecksumAlgorithm
 from app.domain.file import UploadMethod
-from app.domain.ports import ObjectStore, SignedRequest, UploadSpec
+from app.domain.ports import UploadSpec
 from app.exceptions.errors import StorageUnavailable
-from app.settings import Settings
-from tests.fakes.object_store import InMemoryObjectStore
+from tests.contract.conftest import BODY, Setup
 from tests.support.checksums import checksum_of
-from tests.support.stores import open_store, send_signed
 
-BODY = b"a few bytes"
 PUT, POST = UploadMethod.PUT, UploadMethod.POST
-
-
-class Clock:
-    """The time of day, or some time before it."""
-
-    def __init__(self) -> None:
-        self.behind = timedelta(0)
-
-    def __call__(self) -> datetime:
-        return datetime.now(UTC) - self.behind
-
-
-@dataclass
-class Setup:
-    """A store, the clock it signs by, the same store unreachable, and how clients reach it."""
-
-    store: ObjectStore
-    clock: Clock
-    unreachable: ObjectStore
-    send: Callable[..., Awaitable[httpx.Response]]
-
-    async def upload(self, spec: UploadSpec, method: UploadMethod = PUT) -> SignedRequest:
-        signed = await self.store.presign_upload(spec, method, 60)
-        answer = await self.send(signed, BODY)
-        assert answer.status_code in (200, 201), answer.text
-        return signed
-
-    @contextmanager
-    def an_hour_ago(self) -> Iterator[None]:
-        self.clock.behind = timedelta(hours=1)
-        yield
-        self.clock.behind = timedelta(0)
-
-
-@pytest_asyncio.fixture(params=["memory", "seaweedfs"], scope="module", loop_scope="session")
-async def setup(request: pytest.FixtureRequest) -> AsyncIterator[Setup]:
-    clock = Clock()
-    if request.param == "memory":
-        store, unreachable = InMemoryObjectStore(clock=clock), InMemoryObjectStore()
-        unreachable.down = True
-        yield Setup(store, clock, unreachable, store.send)
-        return
-    settings: Settings = request.getfixturevalue("store_settings")
-    nowhere = settings.model_copy(update={"s3_endpoint_url": "http://127.0.0.1:9"})
-    async with open_store(settings, clock=clock) as real, open_store(nowhere) as lost:
-        yield Setup(real, clock, lost, send_signed)
 
 
 @pytest.fixture
@@ -244,3 +190,19 @@ async def test_unreachable_it_still_signs_but_nothing_else(setup: Setup, spec: U
         await setup.unreachable.delete(spec.key)
     with pytest.raises(StorageUnavailable):
         await setup.unreachable.ping()
+
+
+async def test_listing_shows_everything_under_a_prefix(setup: Setup, spec: UploadSpec) -> None:
+    keys = [f"{spec.key}{end}" for end in ("", ".b", ".c/d")]
+    for key in reversed(keys):
+        await setup.upload(dataclasses.replace(spec, key=key))
+    with setup.pages_of(2):
+        pages = [page async for page in setup.store.list_objects(spec.key)]
+    assert [len(page) for page in pages] == [2, 1]
+    listed = [entry for page in pages for entry in page]
+    assert [entry.key for entry in listed] == keys
+    found = await setup.store.head(spec.key)
+    assert found is not None
+    assert (listed[0].size, listed[0].etag) == (len(BODY), found.etag)
+    assert abs(datetime.now(UTC) - listed[0].last_modified) < timedelta(minutes=1)
+    assert [page async for page in setup.store.list_objects(f"{spec.key}.d") if page] == []
