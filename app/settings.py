@@ -51,6 +51,8 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
     workers: int = Field(1, ge=1, le=64)
+    worker_concurrency: int = Field(10, ge=1, le=1000)
+    worker_port: int = Field(0, ge=0, le=65535)
     data_dir: Path = Path(".data")
     max_request_bytes: int = Field(8 * 1024 * 1024, ge=1024)
     cors_origins: CommaSeparated = ()

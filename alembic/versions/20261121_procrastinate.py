@@ -26,6 +26,11 @@ def upgrade() -> None:
     statements = SQL.read_text(encoding="utf-8")
     connection = cast(AdaptedConnection, op.get_bind().connection.dbapi_connection)
     connection.run_async(lambda driver: driver.execute(statements))
+    # Failed jobs stay, and are counted at every scrape.
+    op.execute(
+        "CREATE INDEX ix_procrastinate_jobs_failed ON procrastinate_jobs (id)"
+        " WHERE status = 'failed'"
+    )
 
 
 def downgrade() -> None:

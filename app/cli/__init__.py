@@ -6,17 +6,20 @@ import typer
 
 from app.cli.bucket import bucket
 from app.cli.errors import EXPECTED
+from app.cli.jobs import jobs
 from app.cli.migrate import migrate
 from app.cli.openapi import openapi
 from app.cli.serve import serve
 from app.cli.token import token
+from app.cli.worker import worker
 
 # Rich tracebacks print local variables, and with them secrets.
 app = typer.Typer(
     name="slipway", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
-for command in (serve, token, migrate, bucket, openapi):
+for command in (serve, worker, token, migrate, bucket, openapi):
     app.command()(command)
+app.add_typer(jobs)
 
 
 def main() -> None:

@@ -59,6 +59,11 @@ class Metrics:
         self._pool = gauge(
             "database_pool_connections", "By state", ["state"], multiprocess_mode="livesum"
         )
+        self._jobs = counter("jobs", "Runs of jobs", ["job", "outcome"])
+        self._job_seconds = histogram("job_seconds", "Time of a run", ["job"])
+        self._queue = gauge(
+            "queue_jobs", "Jobs by state", ["job", "status"], multiprocess_mode="mostrecent"
+        )
         if not _is_multiprocess():  # it cannot speak for other processes
             ProcessCollector(namespace="slipway", registry=registry)
         self._by_request: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
@@ -101,6 +106,17 @@ class Metrics:
         self._signers.add(name)
         for known in self._signers:
             self._signer.labels(known).set(known == name)
+
+    def job(self, name: str, outcome: str, seconds: float) -> None:
+        """A run of a job that has ended."""
+        self._jobs.labels(name, outcome).inc()
+        self._job_seconds.labels(name).observe(seconds)
+
+    def queue(self, counts: Mapping[tuple[str, str], int]) -> None:
+        """The jobs in the queue by name and status; what is not counted is forgotten."""
+        self._queue.clear()
+        for (name, status), count in counts.items():
+            self._queue.labels(name, status).set(count)
 
     def watch_pool(self, status: PoolStatus) -> None:
         """Report the database pool, asked anew whenever the metrics are."""

@@ -27,6 +27,18 @@ def locked(data_dir: Path) -> Iterator[None]:
         yield
 
 
+def is_locked(data_dir: Path) -> bool:
+    """Whether a process holds `data_dir` at this moment."""
+    try:
+        with (data_dir / "lock").open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
 def _in_use(data_dir: Path, lock: str) -> str:
     holder = Path(lock).read_text(encoding="utf-8") or "unknown"
     return (

@@ -96,7 +96,7 @@ class EmbeddedPostgres:
         _remove_reused_pid(self._data / "postmaster.pid")
         self._launch(binaries, user)
         self._create_database(binaries)
-        return self._url()
+        return self.url
 
     def stop(self) -> None:
         """Stop the server; does nothing when it does not run."""
@@ -190,7 +190,9 @@ class EmbeddedPostgres:
         if result.returncode != 0:
             raise EngineError(f"the database {DATABASE} could not be made: {result.stderr.strip()}")
 
-    def _url(self) -> str:
+    @property
+    def url(self) -> str:
+        """Of the database `slipway`, while the server runs, whichever process started it."""
         return f"postgresql://{SUPERUSER}@/{DATABASE}?host={self._sockets}"
 
 

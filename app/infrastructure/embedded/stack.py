@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 
 from app.infrastructure.embedded.errors import EngineError
-from app.infrastructure.embedded.lock import locked
+from app.infrastructure.embedded.lock import is_locked, locked
 from app.settings import Settings, StorageType
 
 if TYPE_CHECKING:
@@ -38,6 +38,26 @@ def running_engines(
         if seaweedfs:
             found |= _store_settings(seaweedfs.start())
         yield settings.model_copy(update=found)
+
+
+@contextmanager
+def reachable_database(settings: Settings) -> Iterator[Settings]:
+    """Yield the settings with a DATABASE_URL that answers, for a command beside the service.
+
+    Without one it is that of the running service on DATA_DIR, or else one that runs meanwhile.
+    Raises EngineError.
+    """
+    if settings.database_url is None and is_locked(settings.data_dir):
+        yield settings.model_copy(update={"database_url": SecretStr(_running_database(settings))})
+    else:
+        with running_engines(settings, store=False) as running:
+            yield running
+
+
+def _running_database(settings: Settings) -> str:
+    with _installed():
+        from app.infrastructure.embedded.postgres import EmbeddedPostgres
+    return EmbeddedPostgres(settings.data_dir / "postgres").url
 
 
 def _lacks_store(settings: Settings) -> bool:

@@ -1,0 +1,1 @@
+"""The jobs behind the API: procrastinate runs them, on the same PostgreSQL."""
