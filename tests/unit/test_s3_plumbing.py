@@ -66,6 +66,15 @@ def test_the_careful_minimum_promises_nothing() -> None:
     assert not generic.post_form
     assert not generic.write_once
     assert not generic.checksums
+    assert not generic.multipart_checksums
+    assert not generic.multipart_write_once
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda profile: profile.name)
+def test_no_profile_promises_a_checksum_that_parts_do_not_add_up_to(profile: Any) -> None:
+    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html"""
+    digests = {ChecksumAlgorithm.SHA1, ChecksumAlgorithm.SHA256}
+    assert profile.multipart_checksums.isdisjoint(digests)
 
 
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda profile: profile.name)

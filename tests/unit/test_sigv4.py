@@ -126,6 +126,34 @@ def test_part(place: Place, key: str, number: int, upload: str) -> None:
 
 
 @quick
+@given(
+    st.sampled_from(PLACES),
+    keys,
+    text.filter(bool),
+    st.lists(st.integers(0, 10_001), min_size=1, max_size=5),
+    lifetimes,
+)
+def test_parts(place: Place, key: str, upload: str, numbers: list[int], lifetime: int) -> None:
+    assert agrees(
+        lambda s, now: s.presign_parts(key, upload, numbers, expires_in=lifetime, now=now),
+        *cached_pair(place),
+    )
+
+
+@settings(max_examples=30, deadline=None)
+@given(keys, text.filter(bool), st.none() | printable)
+def test_a_batch_is_what_its_parts_are_one_by_one(key: str, upload: str, token: str | None) -> None:
+    fast, _ = pair(PLACES[0], token)
+    when = {"expires_in": 60, "now": datetime(2026, 11, 21, 12, tzinfo=UTC)}
+    single = [
+        fast.presign("PUT", key, query={"partNumber": number, "uploadId": upload}, **when)
+        for number in ("3", "1", "10000")
+    ]
+    assert fast.presign_parts(key, upload, [3, 1, 10_000], **when) == single
+    assert fast.presign_parts(key, upload, [], **when) == []
+
+
+@quick
 @given(st.sampled_from(PLACES), keys, media_types | text, sizes, lifetimes, base64s)
 def test_post(place: Place, key: str, type: str, size: int, lifetime: int, checksum: str) -> None:
     fields = {"Content-Type": type, "x-amz-checksum-sha256": checksum}
@@ -173,6 +201,12 @@ def test_a_new_day_has_a_new_key() -> None:
         assert used.presign("GET", "k", expires_in=60, now=now) == fresh.presign(
             "GET", "k", expires_in=60, now=now
         )
+
+
+@given(st.binary(max_size=100), text, text)
+def test_hmac_goes_on_from_a_beginning(key: bytes, start: str, rest: str) -> None:
+    begun = HmacSha256(key).begun(start)
+    assert begun.digest(rest) == begun.digest(rest) == HmacSha256(key).digest(start + rest)
 
 
 @given(st.binary(max_size=100), text)

@@ -49,6 +49,15 @@ def _differ_in_urls(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(SigV4Signer, "presign", presign)
 
 
+def _differ_in_batches(patch: pytest.MonkeyPatch) -> None:
+    honest = SigV4Signer.presign_parts
+
+    def presign_parts(self: SigV4Signer, *args: Any, **options: Any) -> list[str]:
+        return honest(self, *args, **options)[:1] * 2
+
+    patch.setattr(SigV4Signer, "presign_parts", presign_parts)
+
+
 def _cannot_be_made(patch: pytest.MonkeyPatch) -> None:
     def fast_signer(*_: object) -> SigV4Signer:
         raise KeyError("X-Amz-Credential")
@@ -60,9 +69,10 @@ def _cannot_be_made(patch: pytest.MonkeyPatch) -> None:
     params=[
         (_differ_in_forms, ["post"]),
         (_differ_in_urls, ["put", "get", "part"]),
+        (_differ_in_batches, ["parts"]),
         (_cannot_be_made, ["put", "get", "part", "parts", "post"]),
     ],
-    ids=["forms", "urls", "none"],
+    ids=["forms", "urls", "batches", "none"],
 )
 def differing(request: pytest.FixtureRequest) -> Iterator[list[str]]:
     """Spoils the fast signer; yields the kinds that it spoils."""
@@ -86,6 +96,7 @@ async def test_boto3_signs_when_it_does_not(settings: Settings, differing: list[
         async with open_store(settings, on_signer=signers.append) as store:
             put = await store.presign_upload(SPEC, UploadMethod.PUT, 60)
             post = await store.presign_upload(SPEC, UploadMethod.POST, 60)
+            parts = await store.presign_parts("k", "upload", [2, 1], 60)
             get = await store.presign_download(
                 "k", type="text/plain", disposition="inline", expires_in=60
             )
@@ -95,6 +106,9 @@ async def test_boto3_signs_when_it_does_not(settings: Settings, differing: list[
     assert query["X-Amz-SignedHeaders"] == ["content-length;content-type;host;if-none-match"]
     assert query["X-Amz-Expires"] == ["60"]
     assert list(post.fields)[:3] == ["Content-Type", "success_action_status", "key"]
+    asked = [parse_qs(urlsplit(url).query) for url in parts.urls]
+    assert [query["partNumber"] for query in asked] == [["2"], ["1"]]
+    assert [query["X-Amz-SignedHeaders"] for query in asked] == [["host"], ["host"]]
     assert parse_qs(urlsplit(get.url).query)["response-content-disposition"] == ["inline"]
     assert "secret" not in repr(logs)
 
