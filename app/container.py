@@ -20,6 +20,7 @@ from app.infrastructure.rate_limit import RateLimiter
 from app.infrastructure.storage.s3 import open_s3_store
 from app.repository.file_storage_repository import FileStorageRepository
 from app.repository.job_repository import JobRepository
+from app.repository.job_repository import JobRepository
 from app.repository.usage_repository import PostgresUsageRepository
 from app.service.completion import Completion
 from app.service.file_storage import FileStorageService
