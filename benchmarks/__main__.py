@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from benchmarks import listing, memory, presign, signing, status
+from benchmarks import listing, memory, parts, presign, signing, status, sweep
 from benchmarks.report import Outcome, print_outcomes
 from benchmarks.stage import Stage, running_stage
 
@@ -16,6 +16,8 @@ BENCHMARKS: Mapping[str, Callable[[Stage], list[Outcome]]] = {
     "presign": presign.measure,
     "signing": signing.measure,
     "status": status.measure,
+    "parts": parts.measure,
+    "sweep": sweep.measure,
     "memory": memory.measure,
     "listing": listing.measure,
 }
