@@ -1,7 +1,7 @@
 """The cost of signing: boto3 against the fast signer, for the same request at the same place.
 
-Microseconds per signature drift from machine to machine, the ratios hold. Part URLs are signed
-10,000 at a time, as one call may ask for.
+Microseconds per signature drift from machine to machine, the ratios hold. Part URLs are also signed
+10,000 at once, the most that one call may ask for.
 """
 
 import timeit

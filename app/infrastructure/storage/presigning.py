@@ -11,8 +11,8 @@ from app.infrastructure.storage.rotation import RotatingSigner
 from app.infrastructure.storage.signer import Signer
 from app.settings import Settings
 
-PARTS_AT_ONCE = 100
-"""Signatures between two turns of the event loop: 14 ms of boto3, well under 1 ms of ours."""
+PARTS_AT_ONCE = 50
+"""Signatures between two turns of the event loop: 0.1 ms of ours, 7 to 13 ms of boto3."""
 
 
 class S3Presigning:
