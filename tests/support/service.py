@@ -1,9 +1,10 @@
 """The whole application on real PostgreSQL and a real S3, spoken to over ASGI."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -12,6 +13,7 @@ import pytest_asyncio
 import uuid_utils.compat
 from jose import jwt
 
+from app.container import Container, utc_now
 from app.main import create_app
 from app.settings import Settings
 
@@ -75,16 +77,33 @@ async def send(record: dict[str, Any], content: bytes) -> httpx.Response:
         return await http.put(record["url"], content=content, headers=record["headers"])
 
 
+@dataclass
+class Running:
+    """A fresh application: what a client talks to, and what its worker would run."""
+
+    api: httpx.AsyncClient
+    container: Container
+
+
 @asynccontextmanager
-async def serving(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of a fresh application with these settings."""
-    app = create_app(settings)
+async def running(
+    settings: Settings, clock: Callable[[], datetime] = utc_now
+) -> AsyncIterator[Running]:
+    """The application with these settings, by that clock."""
+    app = create_app(settings, clock=clock)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=transport, base_url="http://slipway.test") as client,
     ):
-        yield client
+        yield Running(client, app.state.container)
+
+
+@asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a fresh application with these settings."""
+    async with running(settings) as service:
+        yield service.api
 
 
 @pytest.fixture(scope="module")
