@@ -11,14 +11,16 @@ import uuid_utils.compat  # UUIDv7 (RFC 9562), ids that sort by time: Python has
 from app.database.config import Database
 from app.database.migrate import check_current
 from app.domain.policy import Policies
-from app.domain.ports import FileRepository, ObjectStore
+from app.domain.ports import FileRepository, ObjectStore, UsageRepository
+from app.domain.usage import Limits
 from app.infrastructure.jwt_verifier import JwtVerifier, jwt_verifier
 from app.infrastructure.metrics import Metrics
-from app.infrastructure.policy_file import load_policies
+from app.infrastructure.policy_file import load_limits, load_policies
 from app.infrastructure.rate_limit import RateLimiter
 from app.infrastructure.storage.s3 import open_s3_store
 from app.repository.file_storage_repository import FileStorageRepository
 from app.repository.job_repository import JobRepository
+from app.repository.usage_repository import PostgresUsageRepository
 from app.service.completion import Completion
 from app.service.file_storage import FileStorageService
 from app.service.multipart import MultipartService
@@ -26,6 +28,7 @@ from app.service.part_urls import PartUrlService
 from app.service.presigned_url import PresignedUrlService
 from app.service.removal import RemovalService
 from app.service.sweep import SweepService
+from app.service.usage import UsageService
 from app.settings import Settings
 
 
@@ -54,6 +57,8 @@ class Container(Services):
     verifier: JwtVerifier
     limiter: RateLimiter
     jobs: JobRepository
+    usage: UsageService
+    usages: UsageRepository
     pings: Mapping[str, Callable[[], Awaitable[None]]]
 
 
@@ -64,6 +69,7 @@ class Parts:
     verifier: JwtVerifier
     limiter: RateLimiter
     policies: Policies
+    limits: Limits
 
 
 def build_parts(settings: Settings, metrics: Metrics) -> Parts:
@@ -72,6 +78,7 @@ def build_parts(settings: Settings, metrics: Metrics) -> Parts:
         verifier=jwt_verifier(settings),
         limiter=RateLimiter(settings, metrics),
         policies=load_policies(settings.upload_policies_file, settings.presign_expires_in),
+        limits=load_limits(settings.upload_policies_file),
     )
 
 
@@ -101,8 +108,9 @@ async def open_container(
             settings, clock=clock, on_call=metrics.store_call, on_signer=metrics.signer
         )
         stack.push_async_callback(store.close)
+        usages = PostgresUsageRepository(database, parts.limits)
         services = build_services(
-            repository=FileStorageRepository(database),
+            repository=FileStorageRepository(database, parts.limits),
             store=store,
             policies=parts.policies,
             metrics=metrics,
@@ -116,6 +124,8 @@ async def open_container(
             verifier=parts.verifier,
             limiter=parts.limiter,
             jobs=JobRepository(database),
+            usage=UsageService(usages),
+            usages=usages,
             pings={
                 "database": database.ping,
                 "migrations": lambda: check_current(database),

@@ -48,6 +48,7 @@ _TAGS = [
     {"name": "upload", "description": "Get permission, then report what happened."},
     {"name": "multipart", "description": "Large files in parts: resume, complete, abort."},
     {"name": "files", "description": "What became of the files: records, audit trail, downloads."},
+    {"name": "quotas", "description": "What owners hold and may hold."},
     {"name": "operators", "description": "Health and metrics; no token needed."},
 ]
 

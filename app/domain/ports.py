@@ -12,6 +12,7 @@ from app.domain.file import FileEvent, FileRecord, FileStatus, UploadMethod
 from app.domain.idempotency import EarlierUse, IdempotencyClaim
 from app.domain.job import Job
 from app.domain.parts import StoredPart
+from app.domain.usage import Limits, Standing, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,17 +215,20 @@ class FileRepository(Protocol):
     """
 
     async def insert(self, record: FileRecord, event: FileEvent) -> None:
-        """Commit a new record with its first event."""
+        """Commit a new record with its first event and its reservation. Raises `QuotaExceeded`."""
         ...
 
     async def insert_many(self, created: Sequence[tuple[FileRecord, FileEvent]]) -> None:
-        """Commit all of them or none."""
+        """Commit all of them or none. Raises `QuotaExceeded`."""
         ...
 
     async def insert_once(
         self, claim: IdempotencyClaim, created: Sequence[tuple[FileRecord, FileEvent]]
     ) -> EarlierUse | None:
-        """Commit all of them with the claim; or nothing, and say what the key was used for."""
+        """Commit all of them with the claim; or nothing, and say what the key was used for.
+
+        Raises `QuotaExceeded`; then the key is not used either.
+        """
         ...
 
     async def find(
@@ -312,4 +316,30 @@ class FileRepository(Protocol):
 
     async def forget_claims(self, before: datetime, *, limit: int) -> int:
         """Drop up to `limit` idempotency keys last used before that; returns how many."""
+        ...
+
+
+class UsageRepository(Protocol):
+    """What each owner holds and may hold; the files' repository counts it with every change.
+
+    Every method raises `DatabaseUnavailable` when PostgreSQL does not answer.
+    """
+
+    async def standing(self, owner: str) -> Standing:
+        """The usage of an owner and the limits that count for them."""
+        ...
+
+    async def set_limits(self, owner: str, limits: Limits | None) -> None:
+        """Give an owner limits of their own, or with None the default ones again."""
+        ...
+
+    async def owners(self, *, after: str = "", limit: int) -> list[str]:
+        """Up to `limit` owners who hold or held something, each greater than `after`, in order."""
+        ...
+
+    async def recount(self, owner: str) -> Usage:
+        """Make the counters what the owner's records say; returns what had to be added.
+
+        Exact however many files come and go meanwhile.
+        """
         ...

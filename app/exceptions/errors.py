@@ -12,6 +12,7 @@
     ├── IdempotencyConflict    idempotency_conflict   the key was used with another body
     ├── UploadExpired          upload_expired         the upload has ended
     ├── FileTooLarge           file_too_large         over the policy's or the method's limit
+    ├── QuotaExceeded          quota_exceeded         the owner may not hold that much
     ├── TypeNotAllowed         type_not_allowed       the policy refuses the type or extension
     ├── RequestTooLarge        request_too_large      the body of an API call is too long
     ├── HeadersTooLarge        headers_too_large      the headers of an API call are too long
@@ -128,6 +129,11 @@ class UploadExpired(SlipwayError):
 class FileTooLarge(SlipwayError):
     code = "file_too_large"
     title = "The file is too large"
+
+
+class QuotaExceeded(SlipwayError):
+    code = "quota_exceeded"
+    title = "The quota is exhausted"
 
 
 class TypeNotAllowed(SlipwayError):

@@ -9,6 +9,11 @@
     prefix = "avatars"
     auto_complete = true
 
+    [quota]
+    bytes = "10 GiB"
+    files = 10000
+    in_flight_bytes = "5 GiB"
+
 Requests that name no policy are under `default`; a file without one makes them name one.
 """
 
@@ -30,6 +35,10 @@ from pydantic import (
 from app.domain.media_type import is_pattern
 from app.domain.parts import MAX_PART_SIZE, MIB, MIN_PART_SIZE
 from app.domain.policy import DEFAULT_POLICY, MAX_EXPIRES_IN, KeyStrategy, Policies, UploadPolicy
+from app.domain.usage import UNLIMITED, Limits
+
+_MOST = 2**63 - 1
+"""PostgreSQL's bigint."""
 
 _UNITS = {"": 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "TiB": 1024**4}
 _SIZE = re.compile(r"\s*(\d+)\s*([KMGT]iB|B|)\s*")
@@ -101,10 +110,24 @@ class _PolicyEntry(BaseModel):
         )
 
 
+_Limit = Annotated[int, BeforeValidator(_bytes), Field(ge=0, le=_MOST)] | None
+
+
+class _QuotaEntry(BaseModel):
+    """For each owner; what is left out is unlimited."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    bytes: _Limit = None
+    files: Annotated[int, Field(ge=0, le=_MOST)] | None = None
+    in_flight_bytes: _Limit = None
+
+
 class _PolicyFile(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     policies: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")], _PolicyEntry] = {}
+    quota: _QuotaEntry = _QuotaEntry()
 
 
 def load_policies(path: Path | None, default_expires_in: int) -> Policies:
@@ -115,6 +138,13 @@ def load_policies(path: Path | None, default_expires_in: int) -> Policies:
     """
     entries = {DEFAULT_POLICY: _PolicyEntry()} if path is None else _read(path).policies
     return Policies({n: e.to_domain(n, default_expires_in) for n, e in entries.items()})
+
+
+def load_limits(path: Path | None) -> Limits:
+    """The limits of owners without their own. Raises `PolicyFileError`."""
+    if path is None:
+        return UNLIMITED
+    return Limits(**dict(_read(path).quota))
 
 
 def _read(path: Path) -> _PolicyFile:

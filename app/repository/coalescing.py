@@ -8,13 +8,15 @@ from contextvars import Context
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
-Batch = list[tuple[T, "asyncio.Future[None]"]]
+R = TypeVar("R")
+Batch = list[tuple[T, asyncio.Future[R]]]
 
 
-class Coalescer(Generic[T]):
+class Coalescer(Generic[T, R]):
     """Gathers what callers submit while earlier batches are on their way.
 
-    `flush` takes up to `max_batch` items and does all of them or none. Up to `flights` calls of it
+    `flush` takes up to `max_batch` items and returns the outcome of each, in their order, or raises
+    and has done none of them. Up to `flights` calls of it
     run at once; those that are free share what waits. A batch that fails is done again item by
     item, so that each caller gets its own item's outcome, unless the failure is `common`: the same
     whoever submitted. One that ends cancelled is a `common` failure too.
@@ -22,7 +24,7 @@ class Coalescer(Generic[T]):
 
     def __init__(
         self,
-        flush: Callable[[Sequence[T]], Awaitable[None]],
+        flush: Callable[[Sequence[T]], Awaitable[Sequence[R]]],
         *,
         max_batch: int,
         max_waiting: int,
@@ -35,22 +37,22 @@ class Coalescer(Generic[T]):
         self._free_flights = flights  # not with a batch of theirs
         self._unstarted = flights
         self._common = common
-        self._waiting: deque[tuple[T, asyncio.Future[None]]] = deque()
+        self._waiting: deque[tuple[T, asyncio.Future[R]]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def submit(self, item: T) -> None:
-        """Return once `item` is done; raise what `flush` raised for it.
+    async def submit(self, item: T) -> R:
+        """The outcome of `item`, once it is done; raise what `flush` raised for it.
 
         Raises asyncio.QueueFull when `max_waiting` items wait already. Cancelling the caller
         withdraws its item only while no batch has taken it.
         """
         if len(self._waiting) >= self._max_waiting:
             raise asyncio.QueueFull
-        done = asyncio.get_running_loop().create_future()
+        done: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, done))
         if self._unstarted:
             self._start()
-        await done
+        return await done
 
     def _start(self) -> None:
         self._unstarted -= 1
@@ -66,7 +68,7 @@ class Coalescer(Generic[T]):
         finally:
             self._unstarted += 1
 
-    async def _carry(self, batch: Batch[T]) -> None:
+    async def _carry(self, batch: Batch[T, R]) -> None:
         self._free_flights -= 1
         try:
             await self._deliver(batch)
@@ -75,28 +77,30 @@ class Coalescer(Generic[T]):
                 raise
         finally:
             self._free_flights += 1
-            _settle(batch, self._common("It was cancelled on its way; try again."))
+            _fail(batch, self._common("It was cancelled on its way; try again."))
 
-    def _next_batch(self) -> Batch[T]:
+    def _next_batch(self) -> Batch[T, R]:
         share = math.ceil(len(self._waiting) / self._free_flights)
-        batch: Batch[T] = []
+        batch: Batch[T, R] = []
         while self._waiting and len(batch) < min(share, self._max_batch):
             item, done = self._waiting.popleft()
             if not done.cancelled():
                 batch.append((item, done))
         return batch
 
-    async def _deliver(self, batch: Batch[T]) -> None:
+    async def _deliver(self, batch: Batch[T, R]) -> None:
         try:
-            await self._flush([item for item, _ in batch])
+            outcomes = await self._flush([item for item, _ in batch])
         except Exception as error:
             if len(batch) == 1 or isinstance(error, self._common):
-                _settle(batch, error)
+                _fail(batch, error)
             else:
                 for single in batch:
                     await self._deliver([single])
         else:
-            _settle(batch)
+            for (_, done), outcome in zip(batch, outcomes, strict=True):
+                if not done.done():
+                    done.set_result(outcome)
 
 
 def _is_being_cancelled() -> bool:
@@ -105,12 +109,8 @@ def _is_being_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-def _settle(batch: Batch[T], error: Exception | None = None) -> None:
+def _fail(batch: Batch[T, R], error: Exception) -> None:
     """Tell those who have not been told, and still listen."""
     for _, done in batch:
-        if done.done():
-            continue
-        if error is None:
-            done.set_result(None)
-        else:
+        if not done.done():
             done.set_exception(error)

@@ -2,10 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import Any
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, TypeVar
 from uuid import UUID
+
+import asyncpg
 
 from app.database.config import Database
 from app.database.engine import Connection
@@ -13,11 +17,13 @@ from app.database.models import FileEventModel, FileModel
 from app.domain.file import FileEvent, FileRecord, FileStatus
 from app.domain.idempotency import EarlierUse, IdempotencyClaim
 from app.domain.job import Job
+from app.domain.usage import UNLIMITED, Amount, Limits, change, refusal
 from app.exceptions.errors import DatabaseUnavailable
-from app.repository import statements
+from app.repository import quota_statements, statements
 from app.repository.coalescing import Coalescer
 from app.repository.housekeeping import Housekeeping
 from app.repository.mapping import (
+    FILE_COLUMNS,
     mutable_values,
     to_event,
     to_event_columns,
@@ -26,6 +32,7 @@ from app.repository.mapping import (
     to_job_columns,
     to_record,
 )
+from app.repository.usage_repository import read_standing
 
 MAX_BATCH = 128
 FLIGHTS = 2
@@ -34,15 +41,21 @@ FLIGHTS = 2
 MAX_WAITING = 4096
 """Inserts that may wait for the database; each holds a request and some 2 KiB."""
 
+T = TypeVar("T")
 Created = tuple[FileRecord, FileEvent]
+
+_OWNER = FILE_COLUMNS.index("owner")
 
 
 class FileStorageRepository(Housekeeping):
     """Implements `FileRepository`. One instance per process, so that its inserts coalesce."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, default_limits: Limits = UNLIMITED) -> None:
         super().__init__(database)
-        self._inserts: Coalescer[tuple[Any, ...]] = Coalescer(
+        self._default_limits = default_limits
+        self._reserve = quota_statements.reserve(default_limits)
+        self._insert_within = statements.insert_within(default_limits)
+        self._inserts: Coalescer[tuple[Any, ...], bool] = Coalescer(
             self._insert_rows,
             max_batch=MAX_BATCH,
             max_waiting=MAX_WAITING,
@@ -52,23 +65,29 @@ class FileStorageRepository(Housekeeping):
 
     async def insert(self, record: FileRecord, event: FileEvent) -> None:
         try:
-            await self._inserts.submit(_insert_row(record, event))
+            reserved = await self._inserts.submit(_insert_row(record, event))
         except asyncio.QueueFull:
             raise DatabaseUnavailable("Too many requests wait for the database.") from None
+        if not reserved:
+            # Once more by itself, which tells why, or finds that there is room by now.
+            await self.insert_many([(record, event)])
 
     async def insert_many(self, created: Sequence[Created]) -> None:
-        await self._insert_rows([_insert_row(*pair) for pair in created])
+        async def attempt(connection: Connection) -> None:
+            async with connection.transaction():
+                await self._insert_together(connection, created)
+
+        await self._run_alone(attempt)
 
     async def insert_once(
         self, claim: IdempotencyClaim, created: Sequence[Created]
     ) -> EarlierUse | None:
         ids = json.dumps([str(record.id) for record, _ in created])
-        rows = [_insert_row(*pair) for pair in created]
 
         async def attempt(connection: Connection) -> EarlierUse | None:
             async with connection.transaction():
                 if await _is_claimed(connection, claim, ids):
-                    await connection.executemany(statements.INSERT, rows)
+                    await self._insert_together(connection, created)
                     return None
                 return await _earlier_use(connection, claim)
 
@@ -105,6 +124,7 @@ class FileStorageRepository(Housekeeping):
             before.upload_id,
             *mutable_values(after),
             *to_event_columns(events),
+            *quota_statements.counters(change(before, after)),
             *to_job_columns(jobs),
         )
         # Not repeatable: it would take its own success for somebody else's.
@@ -158,9 +178,54 @@ class FileStorageRepository(Housekeeping):
         rows = await self._database.run(lambda _: query.values())
         return [to_event(row) for row in rows]
 
-    async def _insert_rows(self, rows: Sequence[tuple[Any, ...]]) -> None:
-        # executemany is one round trip and one transaction, whatever the number of rows.
-        await self._database.run(lambda connection: connection.executemany(statements.INSERT, rows))
+    async def _insert_rows(self, rows: Sequence[tuple[Any, ...]]) -> list[bool]:
+        """Which of the rows are there now: the others exceed a limit."""
+        # Batches that lock several owners' usage do so in one order, or they might deadlock.
+        order = sorted(range(len(rows)), key=lambda index: rows[index][_OWNER])
+        ordered = [rows[index] for index in order]
+        # fetchmany is one round trip and one transaction, whatever the number of rows.
+        found = await self._run_alone(
+            lambda connection: connection.fetchmany(self._insert_within, ordered)
+        )
+        outcomes = dict(zip(order, found, strict=True))
+        return [outcomes[index][0] for index in range(len(rows))]
+
+    async def _insert_together(self, connection: Connection, created: Sequence[Created]) -> None:
+        """All of them or, where an attempt whose answer was lost did it, nothing."""
+        for owner, records in _by_owner(created):
+            if not await self._is_reserved(connection, owner, records):
+                return
+        rows = [_insert_row(*pair) for pair in created]
+        await connection.executemany(statements.INSERT, rows)
+
+    async def _is_reserved(
+        self, connection: Connection, owner: str, records: Sequence[FileRecord]
+    ) -> bool:
+        """False when the records are there already. Raises `QuotaExceeded`."""
+        asked = Amount(len(records), sum(record.file_size for record in records))
+        values = (records[0].id, owner, asked.files, asked.bytes)
+        [row] = await connection.fetch(self._reserve, *values)
+        if row["fresh"] and not row["reserved"]:
+            # The refused statement has locked the owner's row: these are the figures it saw.
+            standing = await read_standing(connection, owner, self._default_limits)
+            raise refusal(standing, asked) or DatabaseUnavailable("The limits changed; try again.")
+        return bool(row["fresh"])
+
+    async def _run_alone(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """`work`, again when it met an earlier attempt of itself that was still under way."""
+        try:
+            return await self._database.run(work)
+        except asyncpg.UniqueViolationError as error:
+            if error.constraint_name != "pk_files":
+                raise
+            return await self._database.run(work)
+
+
+def _by_owner(created: Sequence[Created]) -> list[tuple[str, list[FileRecord]]]:
+    """In the order in which everybody locks their usage."""
+    owner = attrgetter("owner")
+    records = sorted((record for record, _ in created), key=owner)
+    return [(name, list(group)) for name, group in groupby(records, key=owner)]
 
 
 def _insert_row(record: FileRecord, event: FileEvent) -> tuple[Any, ...]:

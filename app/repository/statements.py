@@ -11,6 +11,8 @@ from sqlalchemy import Table
 from sqlalchemy.dialects.postgresql import dialect
 
 from app.database.models import FileEventModel, FileModel
+from app.domain.usage import Limits
+from app.repository import quota_statements
 from app.repository.mapping import EVENT_COLUMNS, FILE_COLUMNS, JOB_COLUMNS, MUTABLE_COLUMNS
 
 _FILES: Table = FileModel.ormar_config.table
@@ -30,21 +32,52 @@ def _parameters(table: Table, names: Sequence[str], first: int, suffix: str = ""
     return _list(f"${number}::{kind}{suffix}" for number, kind in enumerate(kinds, first))
 
 
+def _parameter(name: str) -> str:
+    """The one of this name among FILE_COLUMNS, where those come first."""
+    return _parameters(_FILES, [name], 1 + FILE_COLUMNS.index(name))
+
+
+_FIRST_EVENT_OF_FILE = 1 + len(FILE_COLUMNS)
+_TELL = f"""
+INSERT INTO file_events (file_id, {_list(EVENT_COLUMNS)})
+SELECT id, {_parameters(_EVENTS, EVENT_COLUMNS, _FIRST_EVENT_OF_FILE)} FROM created
+"""
+
 INSERT = f"""
 WITH created AS (
     INSERT INTO files ({_list(FILE_COLUMNS)})
     VALUES ({_parameters(_FILES, FILE_COLUMNS, 1)})
-    ON CONFLICT (id) DO NOTHING
     RETURNING id
 )
-INSERT INTO file_events (file_id, {_list(EVENT_COLUMNS)})
-SELECT id, {_parameters(_EVENTS, EVENT_COLUMNS, 1 + len(FILE_COLUMNS))} FROM created
+{_TELL}
 """
-"""A new file and its first event: FILE_COLUMNS, then EVENT_COLUMNS.
+"""A new file, for which there is a reservation, and its first event: FILE_COLUMNS, EVENT_COLUMNS.
+"""
 
-The id is the caller's own, so a row that is there already is this very one, written by an attempt
-whose answer was lost: doing it again changes nothing.
-"""
+
+def insert_within(default: Limits) -> str:
+    """The same with its reservation: true, or false when that would exceed a limit.
+
+    A file that is there already is left alone: the id is the caller's own, so it is this very one,
+    written by an attempt whose answer was lost. Should that attempt still be under way, this one
+    fails by `pk_files`, and the next finds the file.
+    """
+    reserving = quota_statements.reserving(
+        default,
+        file_id=_parameter("id"),
+        owner=_parameter("owner"),
+        files="1",
+        bytes=_parameter("file_size"),
+    )
+    return f"""
+    WITH {reserving}, created AS (
+        INSERT INTO files ({_list(FILE_COLUMNS)})
+        SELECT {_parameters(_FILES, FILE_COLUMNS, 1)} FROM reserved
+        RETURNING id
+    ), told AS ({_TELL})
+    SELECT EXISTS (SELECT FROM reserved) OR NOT EXISTS (SELECT FROM fresh)
+    """
+
 
 CLAIM = """
 INSERT INTO idempotency_keys AS earlier (owner, key, fingerprint, used_at, file_ids)
@@ -85,6 +118,7 @@ def _deferred(source: str, first: int) -> str:
 
 
 _FIRST_EVENT = 6 + len(MUTABLE_COLUMNS)
+_FIRST_COUNTER = _FIRST_EVENT + len(EVENT_COLUMNS)
 MOVE = f"""
 WITH moved AS (
     UPDATE files SET ({_list(MUTABLE_COLUMNS)}) = ROW({_parameters(_FILES, MUTABLE_COLUMNS, 6)})
@@ -97,11 +131,12 @@ WITH moved AS (
         {_parameters(_EVENTS, EVENT_COLUMNS, _FIRST_EVENT, "[]")}
     ) WITH ORDINALITY AS event ({_list(EVENT_COLUMNS)}, step)
     ORDER BY step
-), deferred AS ({_deferred("moved", _FIRST_EVENT + len(EVENT_COLUMNS))})
+), settled AS ({quota_statements.settling("moved", "$2", _FIRST_COUNTER)}
+), deferred AS ({_deferred("moved", _FIRST_COUNTER + len(quota_statements.COUNTERS))})
 SELECT EXISTS (SELECT FROM moved), (SELECT count(*) FROM deferred)
 """
 """Compare and set: id, owner, status, ends_at and upload_id before; MUTABLE_COLUMNS; an array per
-EVENT_COLUMNS; an array per JOB_COLUMNS."""
+EVENT_COLUMNS; what to add to the owner's counters; an array per JOB_COLUMNS."""
 
 EXTEND = f"""
 WITH extended AS (

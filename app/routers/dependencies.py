@@ -106,6 +106,7 @@ def _address(request: Request) -> str:
 
 Reader = Annotated[Principal, Depends(Authenticated(Scope.READ))]
 Writer = Annotated[Principal, Depends(Authenticated(Scope.WRITE))]
+Administrator = Annotated[Principal, Depends(Authenticated(Scope.ADMIN))]
 Mover = Annotated[Principal, Depends(Authenticated(Scope.WRITE, Scope.PROCESS))]
 
 IdempotencyKey = Annotated[

@@ -6,6 +6,7 @@ from app.exceptions.errors import (
     DatabaseUnavailable,
     FileTooLarge,
     IdempotencyConflict,
+    QuotaExceeded,
     StorageUnavailable,
     TypeNotAllowed,
     UploadExpired,
@@ -22,6 +23,7 @@ _REPEATED = "Repeated Idempotency-Key"
 _RESPONSES = problem_responses(
     *GUARDED,
     FileTooLarge,
+    QuotaExceeded,
     TypeNotAllowed,
     IdempotencyConflict,
     UploadExpired,

@@ -30,6 +30,7 @@ STATUS: dict[type[SlipwayError], int] = {
     errors.IdempotencyConflict: 409,
     errors.UploadExpired: 410,
     errors.FileTooLarge: 413,
+    errors.QuotaExceeded: 413,
     errors.RequestTooLarge: 413,
     errors.HeadersTooLarge: 431,
     errors.CorsRefused: 400,

@@ -45,6 +45,14 @@ EXAMPLES: tuple[SlipwayError, ...] = (
     ),
     errors.UploadExpired("This upload has ended; start again with a new Idempotency-Key."),
     errors.FileTooLarge("The policy 'avatar' allows files of up to 65536 bytes.", max_size=65536),
+    errors.QuotaExceeded(
+        "You may have 10000 files: there are 9997, with 3 on their way, and this makes 1 more. "
+        "Delete files, or abort uploads that you have given up.",
+        quota="files",
+        limit=10000,
+        used=9997,
+        reserved=3,
+    ),
     errors.RequestTooLarge("The body of a request may have up to 8388608 bytes."),
     errors.HeadersTooLarge("The headers of a request may have up to 262144 bytes."),
     errors.CorsRefused("Disallowed CORS origin."),

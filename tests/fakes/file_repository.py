@@ -8,6 +8,7 @@ from uuid import UUID
 from app.domain.file import FileEvent, FileRecord, FileStatus
 from app.domain.idempotency import EarlierUse, IdempotencyClaim
 from app.domain.job import Job
+from app.domain.usage import UNLIMITED, Amount, Limits, Standing, Usage, held_by, refusal
 from app.exceptions.errors import DatabaseUnavailable
 
 
@@ -17,7 +18,9 @@ class InMemoryFileRepository:
     `jobs` are those deferred so far.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, default_limits: Limits = UNLIMITED) -> None:
+        self.default_limits = default_limits
+        self.own_limits: dict[str, Limits] = {}
         self.records: dict[UUID, FileRecord] = {}
         self.trail: dict[UUID, list[FileEvent]] = {}
         self.claims: dict[tuple[str, str], tuple[IdempotencyClaim, EarlierUse]] = {}
@@ -28,7 +31,9 @@ class InMemoryFileRepository:
         await self.insert_many([(record, event)])
 
     async def insert_many(self, created: Sequence[tuple[FileRecord, FileEvent]]) -> None:
-        self._answer()
+        self.answer()
+        for owner in {record.owner for record, _ in created}:
+            self._check_quota(owner, [record for record, _ in created if record.owner == owner])
         for record, event in created:
             self.records[record.id] = record
             self.trail[record.id] = [event]
@@ -36,24 +41,24 @@ class InMemoryFileRepository:
     async def insert_once(
         self, claim: IdempotencyClaim, created: Sequence[tuple[FileRecord, FileEvent]]
     ) -> EarlierUse | None:
-        self._answer()
+        self.answer()
         earlier = self.claims.get((claim.owner, claim.key))
         if earlier is not None and earlier[0].at >= claim.not_before:
             return earlier[1]
+        await self.insert_many(created)
         use = EarlierUse(claim.fingerprint, tuple(record.id for record, _ in created))
         self.claims[claim.owner, claim.key] = (claim, use)
-        await self.insert_many(created)
         return None
 
     async def find(
         self, owner: str, *, id: UUID | None = None, key: str | None = None
     ) -> FileRecord | None:
-        self._answer()
+        self.answer()
         found = [r for r in self._of(owner) if r.id == id or r.key == key]
         return found[0] if found else None
 
     async def find_all(self, owner: str, ids: Sequence[UUID]) -> list[FileRecord]:
-        self._answer()
+        self.answer()
         mine = {record.id: record for record in self._of(owner)}
         return [mine[i] for i in ids if i in mine]
 
@@ -66,7 +71,7 @@ class InMemoryFileRepository:
         before: UUID | None,
         limit: int,
     ) -> list[FileRecord]:
-        self._answer()
+        self.answer()
         rows = [
             record
             for record in self._of(owner)
@@ -83,7 +88,7 @@ class InMemoryFileRepository:
         events: Sequence[FileEvent],
         jobs: Sequence[Job] = (),
     ) -> bool:
-        self._answer()
+        self.answer()
         current = self.records[before.id]
         compared = ("owner", "status", "ends_at", "upload_id")
         if current.deleted_at or any(getattr(current, n) != getattr(before, n) for n in compared):
@@ -96,7 +101,7 @@ class InMemoryFileRepository:
     async def extend(
         self, record: FileRecord, *, expires_at: datetime, ends_at: datetime, event: FileEvent
     ) -> bool:
-        self._answer()
+        self.answer()
         current = self.records[record.id]
         if not _is_pending(current) or current.ends_at <= event.at:
             return False
@@ -110,7 +115,7 @@ class InMemoryFileRepository:
         return True
 
     async def append(self, record: FileRecord, event: FileEvent, jobs: Sequence[Job] = ()) -> None:
-        self._answer()
+        self.answer()
         self.trail[record.id].append(event)
         self.jobs.extend(jobs)
 
@@ -123,7 +128,7 @@ class InMemoryFileRepository:
         return [dataclasses.replace(e, id=n) for n, e in numbered if n > after][:limit]
 
     async def load(self, file_id: UUID) -> FileRecord | None:
-        self._answer()
+        self.answer()
         return self.records.get(file_id)
 
     async def due(
@@ -138,7 +143,7 @@ class InMemoryFileRepository:
         return self._due(self.records.values(), lambda r: r.remove_at, now, after, limit)
 
     async def put_off_removal(self, record: FileRecord, remove_at: datetime | None) -> None:
-        self._answer()
+        self.answer()
         current = self.records[record.id]
         compared = ("status", "deleted_at", "remove_at")
         same = all(getattr(current, n) == getattr(record, n) for n in compared)
@@ -146,7 +151,7 @@ class InMemoryFileRepository:
             self.records[record.id] = dataclasses.replace(current, remove_at=remove_at)
 
     async def forget_claims(self, before: datetime, *, limit: int) -> int:
-        self._answer()
+        self.answer()
         old = [key for key, (claim, _) in self.claims.items() if claim.at < before][:limit]
         for key in old:
             del self.claims[key]
@@ -160,16 +165,29 @@ class InMemoryFileRepository:
         after: FileRecord | None,
         limit: int,
     ) -> list[FileRecord]:
-        self._answer()
+        self.answer()
         timed = [(at, record.id, record) for record in records if (at := time(record))]
         last = None if after is None else (time(after), after.id)
         found = [row for row in sorted(timed, key=lambda row: row[:2]) if row[0] <= now]
         return [row[2] for row in found if last is None or row[:2] > last][:limit]
 
+    def standing(self, owner: str) -> Standing:
+        """What the usage repository tells, summed over the records."""
+        mine = [record for record in self.records.values() if record.owner == owner]
+        held = (held_by(record.status, record.deleted_at, record.file_size) for record in mine)
+        limits = self.own_limits.get(owner, self.default_limits)
+        return Standing(sum(held, Usage()), limits, owner in self.own_limits)
+
+    def _check_quota(self, owner: str, records: Sequence[FileRecord]) -> None:
+        asked = Amount(len(records), sum(record.file_size for record in records))
+        error = refusal(self.standing(owner), asked)
+        if error is not None:
+            raise error
+
     def _of(self, owner: str) -> list[FileRecord]:
         return [r for r in self.records.values() if r.owner == owner and r.deleted_at is None]
 
-    def _answer(self) -> None:
+    def answer(self) -> None:
         if self.down:
             raise DatabaseUnavailable("The database does not answer.")
 

@@ -1,7 +1,7 @@
 """Batches: what goes together, who hears what, and who cannot harm whom."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextvars import ContextVar
 from typing import Any
 
@@ -18,6 +18,10 @@ class BadItem(Exception):
     """A failure of one item."""
 
 
+def outcomes(items: Iterable[int]) -> list[str]:
+    return [f"done {item}" for item in items]
+
+
 class Sink:
     """Takes batches while its gate is open, and refuses the items it was told to."""
 
@@ -31,7 +35,7 @@ class Sink:
         self.most_at_once = 0
         self._now = 0
 
-    async def flush(self, batch: Sequence[int]) -> None:
+    async def flush(self, batch: Sequence[int]) -> list[str]:
         self.batches.append(list(batch))
         self._now += 1
         self.most_at_once = max(self.most_at_once, self._now)
@@ -42,9 +46,13 @@ class Sink:
         if self.bad.intersection(batch):
             raise BadItem(sorted(self.bad.intersection(batch)))
         self.done.extend(batch)
+        return outcomes(batch)
 
 
-def coalescer(flush: Callable[[Sequence[int]], Awaitable[None]], **options: Any) -> Coalescer[int]:
+Flush = Callable[[Sequence[int]], Awaitable[list[str]]]
+
+
+def coalescer(flush: Flush, **options: Any) -> Coalescer[int, str]:
     defaults = {"max_batch": 4, "max_waiting": 100, "flights": 1, "common": Outage}
     return Coalescer(flush, **(defaults | options))
 
@@ -55,7 +63,9 @@ async def until(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0)
 
 
-async def submit_all(batches: Coalescer[int], items: Sequence[int]) -> list[BaseException | None]:
+async def submit_all(
+    batches: Coalescer[int, str], items: Sequence[int]
+) -> list[str | BaseException]:
     return await asyncio.gather(*map(batches.submit, items), return_exceptions=True)
 
 
@@ -71,7 +81,7 @@ async def test_one_item_goes_at_once(sink: Sink) -> None:
 
 
 async def test_what_comes_together_goes_together_in_order(sink: Sink) -> None:
-    assert await submit_all(coalescer(sink.flush), range(6)) == [None] * 6
+    assert await submit_all(coalescer(sink.flush), range(6)) == outcomes(range(6))
     assert sink.batches == [[0, 1, 2, 3], [4, 5]]
 
 
@@ -165,17 +175,15 @@ async def test_an_item_that_comes_as_a_flight_ends_is_not_left_behind(sink: Sink
 
 async def test_a_bad_item_fails_alone(sink: Sink) -> None:
     sink.bad = {2}
-    outcomes = await submit_all(coalescer(sink.flush), range(4))
+    told = await submit_all(coalescer(sink.flush), range(4))
 
-    assert [type(outcome) for outcome in outcomes] == [type(None), type(None), BadItem, type(None)]
+    assert [type(outcome) for outcome in told] == [str, str, BadItem, str]
     assert sink.done == [0, 1, 3]
 
 
 async def test_a_common_failure_is_everybodys_and_is_not_repeated(sink: Sink) -> None:
     sink.outage = Outage()
-    outcomes = await submit_all(coalescer(sink.flush), range(4))
-
-    assert outcomes == [sink.outage] * 4
+    assert await submit_all(coalescer(sink.flush), range(4)) == [sink.outage] * 4
     assert sink.batches == [[0, 1, 2, 3]]
 
 
@@ -193,30 +201,31 @@ async def test_it_goes_on_after_a_failure(sink: Sink) -> None:
 async def test_a_flush_that_ends_cancelled_is_a_common_failure_and_the_queue_goes_on() -> None:
     batches_seen = []
 
-    async def flush(batch: Sequence[int]) -> None:
+    async def flush(batch: Sequence[int]) -> list[str]:
         batches_seen.append(list(batch))
         await asyncio.sleep(0)
         if len(batches_seen) == 1:
             raise asyncio.CancelledError
+        return outcomes(batch)
 
     async with asyncio.timeout(5):
-        outcomes = await submit_all(coalescer(flush), range(10))
+        told = await submit_all(coalescer(flush), range(10))
 
-    assert [type(outcome) for outcome in outcomes] == [Outage] * 4 + [type(None)] * 6
+    assert [type(outcome) for outcome in told] == [Outage] * 4 + [str] * 6
     assert batches_seen == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
 
 
 async def test_a_cancelled_flush_of_a_single_item_leaves_no_other_waiting(sink: Sink) -> None:
-    async def flush(batch: Sequence[int]) -> None:
+    async def flush(batch: Sequence[int]) -> list[str]:
         if batch == [1]:
             raise asyncio.CancelledError
-        await sink.flush(batch)
+        return await sink.flush(batch)
 
     sink.bad = {2}
     async with asyncio.timeout(5):
-        outcomes = await submit_all(coalescer(flush), range(6))
+        told = await submit_all(coalescer(flush), range(6))
 
-    assert [type(outcome) for outcome in outcomes] == [type(None)] + [Outage] * 3 + [type(None)] * 2
+    assert [type(outcome) for outcome in told] == [str] + [Outage] * 3 + [str] * 2
     assert sink.done == [0, 4, 5]
 
 
@@ -224,9 +233,9 @@ async def test_a_flight_that_is_cancelled_ends_and_tells_its_callers(sink: Sink)
     """As when the loop shuts down; whoever submits later gets a flight again."""
     flights = []
 
-    async def flush(batch: Sequence[int]) -> None:
+    async def flush(batch: Sequence[int]) -> list[str]:
         flights.append(asyncio.current_task())
-        await sink.flush(batch)
+        return await sink.flush(batch)
 
     batches = coalescer(flush)
     sink.open.clear()
@@ -236,8 +245,8 @@ async def test_a_flight_that_is_cancelled_ends_and_tells_its_callers(sink: Sink)
     assert flight is not None
     flight.cancel()
     async with asyncio.timeout(5):
-        outcomes = await asyncio.gather(*callers, return_exceptions=True)
-    assert [type(outcome) for outcome in outcomes] == [Outage] * 4
+        told = await asyncio.gather(*callers, return_exceptions=True)
+    assert [type(outcome) for outcome in told] == [Outage] * 4
     assert flight.cancelled()
 
     sink.open.set()
@@ -294,8 +303,9 @@ async def test_a_batch_has_none_of_its_callers_context() -> None:
     request_id = ContextVar("request_id", default="none")
     seen = []
 
-    async def flush(batch: Sequence[int]) -> None:
+    async def flush(batch: Sequence[int]) -> list[str]:
         seen.append(request_id.get())
+        return outcomes(batch)
 
     request_id.set("that of the first caller")
     await coalescer(flush).submit(1)
