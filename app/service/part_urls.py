@@ -16,6 +16,7 @@ from app.domain.ports import FileRepository, ObjectStore, SignedParts, UploadSpe
 from app.domain.principal import Principal
 from app.exceptions.errors import UploadExpired
 from app.service.ownership import owned
+from app.service.settling import until_settled
 
 FIRST_PARTS = 100
 """Part URLs that come with the answer to a creation."""
@@ -51,26 +52,19 @@ class PartUrlService:
     async def begin(self, record: FileRecord, lifetime: int) -> IssuedParts:
         """Begin the upload of a record just committed, and sign its first parts.
 
-        Raises `StorageUnavailable`: the record stays, without an upload, and soon ends.
+        Raises `StorageUnavailable`: the record stays, without an upload, and soon ends. Raises
+        `UploadExpired` when another request was first, which only one that repeats it can be.
         """
         upload_id = await self._store.create_multipart(UploadSpec.of(record))
-        try:
-            return await self._attach(record, upload_id, lifetime)
-        except UploadExpired:
+        begun = await self._attach(record, upload_id, lifetime)
+        if begun is None:
             await self._store.abort_multipart(record.key, upload_id)
-            raise
+            raise UploadExpired("This upload was begun or ended by another request; ask again.")
+        return begun
 
     async def resume(self, principal: Principal, record: FileRecord, lifetime: int) -> IssuedParts:
         """Sign the first parts of a pending record again, whether its upload had begun or not."""
-        if record.upload_id is not None:
-            return await self._sign(
-                principal, record, record.upload_id, _first_of(record), lifetime
-            )
-        # A process may have ended between beginning the upload and recording it.
-        begun = await self._store.multipart_uploads(record.key)
-        if begun:
-            return await self._attach(record, begun[0], lifetime)
-        return await self.begin(record, lifetime)
+        return await self._sign_when_begun(principal, record.id, _first_of(record), lifetime)
 
     async def sign_parts(
         self,
@@ -87,10 +81,25 @@ class PartUrlService:
         record = await owned(self._repository, principal, id=file_id)
         record.plan.check(numbers)
         lifetime = self._policies.lifetime(record.policy, expires_in)
-        self._check_alive(record)
-        if record.upload_id is None:
-            record = (await self.resume(principal, record, lifetime)).record
-        return await self._sign(principal, record, str(record.upload_id), numbers, lifetime)
+        return await self._sign_when_begun(principal, file_id, numbers, lifetime)
+
+    async def _sign_when_begun(
+        self, principal: Principal, file_id: UUID, numbers: Sequence[int], lifetime: int
+    ) -> IssuedParts:
+        async def attempt(record: FileRecord) -> IssuedParts | None:
+            self._check_alive(record)
+            if record.upload_id is not None:
+                return await self._sign(record, record.upload_id, numbers, lifetime)
+            await self._begin_again(record, lifetime)
+            return None
+
+        return await until_settled(lambda: owned(self._repository, principal, id=file_id), attempt)
+
+    async def _begin_again(self, record: FileRecord, lifetime: int) -> None:
+        # A process may have ended between beginning the upload and recording it.
+        found = await self._store.multipart_uploads(record.key)
+        upload_id = found[0] if found else await self._store.create_multipart(UploadSpec.of(record))
+        await self._attach(record, upload_id, lifetime)
 
     def _check_alive(self, record: FileRecord) -> None:
         if record.status is not FileStatus.PENDING:
@@ -98,36 +107,28 @@ class PartUrlService:
         if self._clock() >= record.ends_at:
             raise UploadExpired("This upload has ended; start again with a new upload.")
 
-    async def _attach(self, record: FileRecord, upload_id: str, lifetime: int) -> IssuedParts:
+    async def _attach(
+        self, record: FileRecord, upload_id: str, lifetime: int
+    ) -> IssuedParts | None:
         numbers = _first_of(record)
         signed = await self._store.presign_parts(record.key, upload_id, numbers, lifetime)
         begun = dataclasses.replace(self._renewed(record, signed.expires_at), upload_id=upload_id)
         if not await self._repository.move(record, begun, []):
-            raise UploadExpired("This upload was begun or ended by another request; ask again.")
+            return None
         return self._issued(begun, numbers, signed)
 
     async def _sign(
-        self,
-        principal: Principal,
-        record: FileRecord,
-        upload_id: str,
-        numbers: Sequence[int],
-        lifetime: int,
-    ) -> IssuedParts:
+        self, record: FileRecord, upload_id: str, numbers: Sequence[int], lifetime: int
+    ) -> IssuedParts | None:
         signed = await self._store.presign_parts(record.key, upload_id, numbers, lifetime)
         renewed = self._renewed(record, signed.expires_at)
-        event = url_issued(
-            principal.subject,
-            record.method,
-            signed.expires_at,
-            renewed.updated_at,
-            parts=len(numbers),
+        told = url_issued(
+            record.owner, record.method, signed.expires_at, renewed.updated_at, parts=len(numbers)
         )
-        if not await self._repository.extend(
-            record, expires_at=renewed.expires_at, ends_at=renewed.ends_at, event=event
-        ):
-            raise UploadExpired("This upload has ended in the meantime.")
-        return self._issued(renewed, numbers, signed)
+        extended = await self._repository.extend(
+            record, expires_at=renewed.expires_at, ends_at=renewed.ends_at, event=told
+        )
+        return self._issued(renewed, numbers, signed) if extended else None
 
     def _renewed(self, record: FileRecord, expires_at: datetime) -> FileRecord:
         now = self._clock()

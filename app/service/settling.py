@@ -1,9 +1,12 @@
 """Moving a file that others move at the same time."""
 
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from app.domain.file import FileRecord
 from app.exceptions.errors import DatabaseUnavailable
+
+T = TypeVar("T")
 
 ATTEMPTS = 10
 """More than a file has moves left; the rest is for renewals of its URLs that come in between."""
@@ -11,8 +14,8 @@ ATTEMPTS = 10
 
 async def until_settled(
     find: Callable[[], Awaitable[FileRecord]],
-    attempt: Callable[[FileRecord], Awaitable[FileRecord | None]],
-) -> FileRecord:
+    attempt: Callable[[FileRecord], Awaitable[T | None]],
+) -> T:
     """What `attempt` makes of the file as `find` sees it, tried again while it returns None.
 
     None means that the file changed in the meantime. Raises `DatabaseUnavailable` when that does
