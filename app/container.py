@@ -11,7 +11,8 @@ import uuid_utils.compat  # UUIDv7 (RFC 9562), ids that sort by time: Python has
 from app.database.config import Database
 from app.database.migrate import check_current
 from app.domain.policy import Policies
-from app.domain.ports import FileRepository, ObjectStore, UsageRepository
+from app.domain.ports import FileRepository, ObjectStore, StoreListing, UsageRepository
+from app.domain.reconciliation import RecordSurvey
 from app.domain.usage import Limits
 from app.infrastructure.jwt_verifier import JwtVerifier, jwt_verifier
 from app.infrastructure.metrics import Metrics
@@ -20,13 +21,17 @@ from app.infrastructure.rate_limit import RateLimiter
 from app.infrastructure.storage.s3 import open_s3_store
 from app.repository.file_storage_repository import FileStorageRepository
 from app.repository.job_repository import JobRepository
+from app.repository.reconciliation import PostgresRecordSurvey
 from app.repository.usage_repository import PostgresUsageRepository
 from app.service.completion import Completion
 from app.service.file_storage import FileStorageService
 from app.service.multipart import MultipartService
 from app.service.part_urls import PartUrlService
 from app.service.presigned_url import PresignedUrlService
+from app.service.reconcile import ReconcileService
 from app.service.removal import RemovalService
+from app.service.repair import RepairService
+from app.service.survey import Survey
 from app.service.sweep import SweepService
 from app.service.usage import UsageService
 from app.settings import Settings
@@ -59,6 +64,7 @@ class Container(Services):
     jobs: JobRepository
     usage: UsageService
     usages: UsageRepository
+    reconcile: ReconcileService
     pings: Mapping[str, Callable[[], Awaitable[None]]]
 
 
@@ -109,8 +115,9 @@ async def open_container(
         )
         stack.push_async_callback(store.close)
         usages = PostgresUsageRepository(database, parts.limits)
+        files = FileStorageRepository(database, parts.limits)
         services = build_services(
-            repository=FileStorageRepository(database, parts.limits),
+            repository=files,
             store=store,
             policies=parts.policies,
             metrics=metrics,
@@ -126,6 +133,16 @@ async def open_container(
             jobs=JobRepository(database),
             usage=UsageService(usages),
             usages=usages,
+            reconcile=build_reconcile(
+                services,
+                files=files,
+                records=PostgresRecordSurvey(database),
+                usages=usages,
+                store=store,
+                listing=store,
+                clock=clock,
+                key_prefix=settings.s3_key_prefix,
+            ),
             pings={
                 "database": database.ping,
                 "migrations": lambda: check_current(database),
@@ -198,3 +215,39 @@ def build_services(
             clock=clock,
         ),
     )
+
+
+def build_reconcile(
+    services: Services,
+    *,
+    files: FileRepository,
+    records: RecordSurvey,
+    usages: UsageRepository,
+    store: ObjectStore,
+    listing: StoreListing,
+    clock: Callable[[], datetime] = utc_now,
+    key_prefix: str = "uploads",
+) -> ReconcileService:
+    """What compares these adapters with one another, and repairs by way of the services."""
+    repairs = RepairService(
+        files=files,
+        records=records,
+        usages=usages,
+        store=store,
+        removal=services.removal,
+        sweep=services.sweep,
+        clock=clock,
+    )
+
+    def new_survey(before: datetime) -> Survey:
+        return Survey(
+            files=files,
+            records=records,
+            usages=usages,
+            store=store,
+            listing=listing,
+            key_prefix=key_prefix,
+            before=before,
+        )
+
+    return ReconcileService(records=records, new_survey=new_survey, repairs=repairs, clock=clock)

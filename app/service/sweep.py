@@ -36,7 +36,8 @@ AT_ONCE = 32
 EXPIRED = "expired"
 """The `status_reason` of an upload of which nothing, or not all, arrived in time."""
 
-_NOT_THERE = (ObjectMissing, PartsIncomplete, UploadExpired)
+NOT_THERE = (ObjectMissing, PartsIncomplete, UploadExpired)
+"""What `SweepService.finish` raises for a file that has not, or not all, arrived."""
 
 
 class _Due(Protocol):
@@ -72,7 +73,7 @@ class SweepService:
         Raises `DatabaseUnavailable`.
         """
         report: Counter[str] = Counter()
-        await self._each(self._repository.due, self._end, report)
+        await self._each(self._repository.due, self.end, report)
         await self._each(self._repository.due_removals, self._look_again, report)
         await self._forget(report)
         return report
@@ -89,17 +90,27 @@ class SweepService:
                 break  # The store is down; the next pass begins here again.
             last = batch[-1]
 
-    async def _end(self, record: FileRecord) -> str:
+    async def end(self, record: FileRecord) -> str:
+        """What became of a pending record past its end: `uploaded`, `refused`, `expired`, or
+        `moved on` when somebody else was first.
+
+        Raises `StorageUnavailable` and `DatabaseUnavailable`; it is then to be done again.
+        """
         try:
-            settled = await self._finish(record)
+            settled = await self.finish(record)
         except VerificationFailed:
             return "refused"
-        except _NOT_THERE:
+        except NOT_THERE:
             settled = await self._completion.record_move(record, FileStatus.FAILED, SWEEP, EXPIRED)
             return EXPIRED if settled else "moved on"
         return "uploaded" if settled else "moved on"
 
-    async def _finish(self, record: FileRecord) -> FileRecord | None:
+    async def finish(self, record: FileRecord) -> FileRecord | None:
+        """The pending record as an upload that arrived; None when it moved in the meantime.
+
+        Raises one of NOT_THERE, `VerificationFailed` (the record is `failed`), and
+        `StorageUnavailable`.
+        """
         auto_complete = self._policies.auto_completes(record.policy)
         target = intended(record.status, FileStatus.UPLOADED, auto_complete)
         if record.method is UploadMethod.MULTIPART:
