@@ -32,9 +32,13 @@ _MARK = (
 
 def announce(settings: Settings, url: str) -> None:
     """Wait until the service answers, then print how to reach and to try it."""
+    wait_until_it_answers(url)
+    print(banner(settings, url), flush=True)
+
+
+def wait_until_it_answers(url: str) -> None:
     while not _answers(url):
         time.sleep(_POLL_INTERVAL)
-    print(banner(settings, url), flush=True)
 
 
 def banner(settings: Settings, url: str) -> str:

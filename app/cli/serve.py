@@ -4,16 +4,18 @@ import os
 import signal
 import sys
 import threading
+from contextlib import AbstractContextManager, nullcontext
 from types import FrameType
 from typing import Annotated
 
 import typer
 
-from app.cli.banner import announce
+from app.cli.banner import announce, wait_until_it_answers
 from app.cli.configuration import check_application, load_settings
 from app.cli.listener import listen, port_of, url_of
 from app.cli.migrate import upgrade_database
-from app.cli.server import run_server
+from app.cli.server import resolved_environment, run_server
+from app.cli.worker_process import worker_beside
 from app.infrastructure.development import with_jwt_secret
 from app.infrastructure.embedded.die_with_parent import die_with_parent
 from app.infrastructure.embedded.stack import running_engines
@@ -27,6 +29,10 @@ def serve(
     end_with_parent: Annotated[
         bool, typer.Option("--end-with-parent", hidden=True, help="For make: die when it dies.")
     ] = False,
+    worker: Annotated[
+        bool | None,
+        typer.Option(help="Run a worker beside it: by default in development, not in production."),
+    ] = None,
 ) -> None:
     """Start the engines that the settings leave open, migrate, and serve until Ctrl-C."""
     if end_with_parent:
@@ -39,9 +45,12 @@ def serve(
         # While the engines start, the import of the application costs no time.
         with running_engines(wanted, meanwhile=lambda: check_application(wanted)) as settings:
             _prepare(settings)
+            url = url_of(listener)
             if not settings.is_production:
-                _announce_later(settings, url_of(listener))
-            run_server(settings, configured, listener)
+                _announce_later(settings, url)
+            has_worker = not settings.is_production if worker is None else worker
+            with _worker(settings, configured, url) if has_worker else nullcontext():
+                run_server(settings, configured, listener)
 
 
 def _exit_on_stop_signals() -> None:
@@ -68,6 +77,12 @@ def _prepare(settings: Settings) -> None:
         from app.infrastructure.storage.bucket import set_up_bucket
 
         set_up_bucket(settings, settings.cors_origins or ("*",))
+
+
+def _worker(settings: Settings, configured: Settings, url: str) -> AbstractContextManager[None]:
+    """A worker beside the API, which starts when that answers, so as not to keep it waiting."""
+    environment = {**os.environ, **resolved_environment(settings, configured)}
+    return worker_beside(environment, after=lambda: wait_until_it_answers(url))
 
 
 def _announce_later(settings: Settings, url: str) -> None:

@@ -1,6 +1,5 @@
 """`python -m app worker`: the jobs behind the API."""
 
-import os
 import signal
 from typing import Annotated
 
@@ -16,13 +15,13 @@ from app.settings import Settings
 
 
 def worker(
-    end_with_parent: Annotated[
-        bool, typer.Option("--end-with-parent", hidden=True, help="For serve: die when it dies.")
-    ] = False,
+    parent: Annotated[
+        int | None, typer.Option(hidden=True, help="For serve: die when this process does.")
+    ] = None,
 ) -> None:
     """Do the jobs that the API leaves, and the periodic ones, until Ctrl-C; start any number."""
-    if end_with_parent:
-        die_with_parent(os.getppid(), signal.SIGKILL)
+    if parent is not None:
+        die_with_parent(parent, signal.SIGKILL)
     settings = with_jwt_secret(load_settings())
     configure_logging(settings)
     _check(settings)
