@@ -9,6 +9,7 @@ from app.cli.errors import EXPECTED
 from app.cli.jobs import jobs
 from app.cli.migrate import migrate
 from app.cli.openapi import openapi
+from app.cli.reconcile import reconcile
 from app.cli.serve import serve
 from app.cli.token import token
 from app.cli.worker import worker
@@ -17,7 +18,7 @@ from app.cli.worker import worker
 app = typer.Typer(
     name="slipway", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
-for command in (serve, worker, token, migrate, bucket, openapi):
+for command in (serve, worker, token, migrate, bucket, reconcile, openapi):
     app.command()(command)
 app.add_typer(jobs)
 

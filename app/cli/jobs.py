@@ -11,7 +11,7 @@ import typer
 
 from app.cli.configuration import load_settings
 from app.cli.errors import CommandError
-from app.infrastructure.embedded.stack import reachable_database
+from app.infrastructure.embedded.stack import reachable_engines
 from app.settings import Settings
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def retry(
 
 
 def _ask(question: "Callable[[JobRepository], Awaitable[T]]") -> T:
-    with reachable_database(load_settings()) as settings:
+    with reachable_engines(load_settings(), store=False) as settings:
         return asyncio.run(_answer(settings, question))
 
 

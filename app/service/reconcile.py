@@ -20,9 +20,9 @@ _UNKNOWN = (Kind.OBJECT_UNKNOWN, Kind.PARTS_UNKNOWN)
 class Stage(StrEnum):
     """What is being looked at, in this order."""
 
-    OVERDUE = "overdue uploads"
+    OVERDUE = "overdue_uploads"
     OBJECTS = "objects"
-    UPLOADS = "unfinished multipart uploads"
+    UPLOADS = "unfinished_uploads"
     RECORDS = "records"
     OWNERS = "owners"
 

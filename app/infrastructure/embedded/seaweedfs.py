@@ -168,6 +168,12 @@ class EmbeddedSeaweedFS:
         }
         return [f"-{name}={value}" for name, value in options.items()]
 
+    @property
+    def server(self) -> S3Server:
+        """Where it answers while it runs, whichever process started it."""
+        self._ports = self._ports or _read_ports(self._directory / "ports.json")
+        return self._server()
+
     def _server(self) -> S3Server:
         identity = json.loads(self._config.read_text(encoding="utf-8"))["identities"][0]
         keys = identity["credentials"][0]

@@ -41,23 +41,30 @@ def running_engines(
 
 
 @contextmanager
-def reachable_database(settings: Settings) -> Iterator[Settings]:
-    """Yield the settings with a DATABASE_URL that answers, for a command beside the service.
+def reachable_engines(settings: Settings, *, store: bool = True) -> Iterator[Settings]:
+    """Yield the settings with engines that answer, for a command beside the service.
 
-    Without one it is that of the running service on DATA_DIR, or else one that runs meanwhile.
+    What they leave open is that of the running service on DATA_DIR, or else runs meanwhile.
     Raises EngineError.
     """
-    if settings.database_url is None and is_locked(settings.data_dir):
-        yield settings.model_copy(update={"database_url": SecretStr(_running_database(settings))})
+    if is_locked(settings.data_dir):
+        yield settings.model_copy(update=_running(settings, store=store))
     else:
-        with running_engines(settings, store=False) as running:
+        with running_engines(settings, store=store) as running:
             yield running
 
 
-def _running_database(settings: Settings) -> str:
+def _running(settings: Settings, *, store: bool) -> dict[str, Any]:
+    found: dict[str, Any] = {}
     with _installed():
         from app.infrastructure.embedded.postgres import EmbeddedPostgres
-    return EmbeddedPostgres(settings.data_dir / "postgres").url
+        from app.infrastructure.embedded.seaweedfs import EmbeddedSeaweedFS
+    if settings.database_url is None:
+        url = EmbeddedPostgres(settings.data_dir / "postgres").url
+        found |= {"database_url": SecretStr(url)}
+    if store and _lacks_store(settings):
+        found |= _store_settings(EmbeddedSeaweedFS(settings.data_dir / "seaweedfs").server)
+    return found
 
 
 def _lacks_store(settings: Settings) -> bool:
