@@ -19,7 +19,7 @@ Owner = Annotated[
     Path(
         min_length=1,
         max_length=255,
-        pattern=r"^[^\x00]+$",
+        pattern=r"^[^\x00-\x1f\x7f]+$",
         description="The `sub` of the owner's tokens.",
     ),
 ]

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from app.domain.policy import KeyStrategy
+from app.domain.usage import Limits
 from app.exceptions.errors import InvalidRequest
-from app.infrastructure.policy_file import PolicyFileError, load_policies
+from app.infrastructure.policy_file import PolicyFileError, load_limits, load_policies
 
 EXAMPLE = Path(__file__).parents[2] / "policies.example.toml"
 
@@ -53,6 +54,11 @@ def test_a_file_without_a_default_makes_requests_name_a_policy(tmp_path: Path) -
         ('[policies.a]\nprefix = "../x"', "policies.a.prefix"),
         ("[policies.a]\nexpires_in = 604801", "policies.a.expires_in"),
         ('[policies."a b"]', "policies.a b"),
+        ("[quota]\nbites = 5", "quota.bites"),
+        ("[quota]\nfiles = -1", "quota.files"),
+        ('[quota]\nfiles = "5 MiB"', "quota.files"),
+        ('[quota]\nbytes = "9999999999 TiB"', "quota.bytes"),
+        ("quota = 5", "quota"),
         ("[policies.a]\nexpires_in = 9\nmax_expires_in = 8", "at most max_expires_in"),
     ],
 )
@@ -64,3 +70,16 @@ def test_a_mistake_is_named_with_its_place(tmp_path: Path, text: str, says: str)
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(PolicyFileError, match="No such file"):
         load_policies(tmp_path / "none.toml", 900)
+
+
+def test_limits_of_every_owner(tmp_path: Path) -> None:
+    text = '[quota]\nbytes = "10 GiB"\nin_flight_bytes = 0'
+    assert load_limits(written(tmp_path, text)) == Limits(bytes=10 * 1024**3, in_flight_bytes=0)
+    assert load_limits(written(tmp_path, "[policies.a]")) == Limits()
+    assert load_limits(None) == Limits()
+
+
+def test_the_shipped_example_limits_everybody() -> None:
+    assert load_limits(EXAMPLE) == Limits(
+        bytes=10 * 1024**3, files=10_000, in_flight_bytes=5 * 1024**3
+    )
