@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+Limit = Literal["S3_TIMEOUT", "S3_COMPLETE_TIMEOUT"]
+
 Paged = Literal["list_parts", "list_multipart_uploads", "list_objects_v2"]
 
 OnCall = Callable[[str, str, float], None]
@@ -29,16 +31,16 @@ class S3Calls:
     def __init__(
         self, settings: Settings, client: "S3Client", pool: ThreadPoolExecutor, on_call: OnCall
     ) -> None:
+        self._settings = settings
         self._bucket = settings.s3_bucket
-        self._timeout = settings.s3_timeout
         self._client = client
         self._pool = pool
         self._on_call = on_call
 
     async def _call(
-        self, operation: str, call: Callable[[], T], *, within: float | None = None
+        self, operation: str, call: Callable[[], T], *, limit: Limit = "S3_TIMEOUT"
     ) -> T:
-        """The call's result from the pool, in `within` seconds (S3_TIMEOUT unless given).
+        """The call's result from the pool, within the seconds that the setting `limit` says.
 
         Raises `UploadGone` when the store knows no such multipart upload, and `StorageUnavailable`
         for every other failure.
@@ -46,7 +48,7 @@ class S3Calls:
         started = perf_counter()
         outcome = "error"
         try:
-            async with asyncio.timeout(within or self._timeout):
+            async with asyncio.timeout(getattr(self._settings, limit.lower())):
                 result = await asyncio.get_running_loop().run_in_executor(self._pool, call)
             outcome = "missing" if operation == "head" and result is None else "ok"
         except FAILURES as error:
@@ -54,7 +56,7 @@ class S3Calls:
                 outcome = "missing"
                 raise UploadGone from error
             outcome = "timeout" if isinstance(error, TIMEOUTS) else "error"
-            raise unavailable(error) from error
+            raise unavailable(error, limit) from error
         finally:
             self._on_call(operation, outcome, perf_counter() - started)
         return result

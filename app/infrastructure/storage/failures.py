@@ -35,12 +35,12 @@ _BY_STATUS: Mapping[int, str] = {
 }
 
 
-def unavailable(error: Exception) -> StorageUnavailable:
-    """The port's error for one of `FAILURES`.
+def unavailable(error: Exception, limit: str = "S3_TIMEOUT") -> StorageUnavailable:
+    """The port's error for one of `FAILURES`; `limit` is the setting that bounds the call's time.
 
     The detail never quotes the error: botocore's messages can hold URLs.
     """
-    return StorageUnavailable(_detail(error), retry_after=RETRY_AFTER)
+    return StorageUnavailable(_detail(error, limit), retry_after=RETRY_AFTER)
 
 
 def status_of(error: ClientError) -> int:
@@ -54,12 +54,12 @@ def code_of(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
-def _detail(error: Exception) -> str:
+def _detail(error: Exception, limit: str) -> str:
     if isinstance(error, ClientError):
         status = status_of(error)
         return _BY_STATUS.get(status, f"The object store answered with an error ({status}).")
     if isinstance(error, TIMEOUTS):
-        return "The object store did not answer in time (S3_TIMEOUT)."
+        return f"The object store did not answer in time ({limit})."
     if isinstance(error, NoCredentialsError | CredentialRetrievalError | RuntimeError):
         return "The credentials for the object store could not be had: check the service's role."
     return "The object store cannot be reached: check S3_ENDPOINT_URL and the network."

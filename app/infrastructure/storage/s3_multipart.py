@@ -35,6 +35,8 @@ _REFUSALS: Mapping[str, Assembly] = {
     "PreconditionFailed": Assembly.EXISTS,
 }
 
+_CONFLICTS = ("PreconditionFailed", "ConditionalRequestConflict")
+
 
 class _Where(TypedDict):
     Bucket: str
@@ -58,7 +60,6 @@ class S3Multipart(S3Calls):
     ) -> None:
         super().__init__(settings, client, pool, on_call)
         self._patient_client = patient_client
-        self._patience = settings.s3_complete_timeout
         self._provider = capabilities_of(settings)
 
     async def create_multipart(self, spec: UploadSpec) -> str:
@@ -84,7 +85,7 @@ class S3Multipart(S3Calls):
             return await self._call(
                 "complete_multipart",
                 lambda: self._complete(spec, upload_id, parts),
-                within=self._patience,
+                limit="S3_COMPLETE_TIMEOUT",
             )
         except UploadGone:
             return Assembly.GONE
@@ -95,14 +96,17 @@ class S3Multipart(S3Calls):
         try:
             complete(**where, MultipartUpload={"Parts": _listed(parts)}, **self._conditions(spec))
         except ClientError as error:
-            refusal = _REFUSALS.get(code_of(error))
-            if refusal is Assembly.EXISTS or code_of(error) == "ConditionalRequestConflict":
-                # Of an upload that is gone: what exists may be what it became.
-                self._client.list_parts(**where, MaxParts=1)
-            if refusal is None:
-                raise
-            return refusal
+            return self._refusal(error, where)
         return Assembly.DONE
+
+    def _refusal(self, error: ClientError, where: _Where) -> Assembly:
+        code = code_of(error)
+        if code in _CONFLICTS:
+            # Raises NoSuchUpload for an upload that is gone: the object may be what it became.
+            self._client.list_parts(**where, MaxParts=1)
+        if code not in _REFUSALS:
+            raise error
+        return _REFUSALS[code]
 
     def _conditions(self, spec: UploadSpec) -> dict[str, str]:
         once = {"IfNoneMatch": "*"} if self._provider.multipart_write_once else {}
