@@ -1,10 +1,17 @@
 """What an owner holds and may hold."""
 
-from typing import Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.domain.usage import Standing
+
+
+_EXAMPLE: dict[str, Any] = {
+    "used": {"bytes": 734003200, "files": 41},
+    "reserved": {"bytes": 12345, "files": 1},
+    "limit": {"bytes": 10737418240, "files": 10000, "in_flight_bytes": 5368709120},
+}
 
 
 class AmountResponse(BaseModel):
@@ -29,21 +36,7 @@ class LimitsResponse(BaseModel):
 class UsageResponse(BaseModel):
     """Files that failed or were deleted count nowhere."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "used": {"bytes": 734003200, "files": 41},
-                    "reserved": {"bytes": 12345, "files": 1},
-                    "limit": {
-                        "bytes": 10737418240,
-                        "files": 10000,
-                        "in_flight_bytes": 5368709120,
-                    },
-                }
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     used: AmountResponse = Field(description="Files whose bytes are in the store.")
     reserved: AmountResponse = Field(description="Pending uploads, with their declared sizes.")
@@ -61,7 +54,9 @@ class UsageResponse(BaseModel):
 class QuotaResponse(UsageResponse):
     """The same of any owner."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": []})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [_EXAMPLE | {"owner": "alice", "overridden": False}]}
+    )
 
     owner: str
     overridden: bool = Field(description="The limits are the owner's own, not the default ones.")
