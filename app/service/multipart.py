@@ -99,12 +99,9 @@ class MultipartService:
 
         Whatever an earlier attempt achieved before its answer was lost is found and used.
         """
-        stored = await self._stored(record)
-        if stored is not None:
-            outcome = await self._assemble(record, stored, claimed)
-            if outcome is Assembly.CHECKSUM_DIFFERS:
-                await self._completion.refuse(record, ["the parts have another checksum"], actor)
-                return None
+        if await self._assembled_now(record, claimed) is Assembly.CHECKSUM_DIFFERS:
+            await self._completion.refuse(record, ["the parts have another checksum"], actor)
+            return None
         try:
             return await self._completion.verify_and_finish(record, target, actor)
         except ObjectMissing:
@@ -147,6 +144,20 @@ class MultipartService:
         if record.status is FileStatus.PENDING and await self._store.head(record.key) is None:
             raise UploadExpired(_GONE)
         return HeldParts((), (), record.file_size)
+
+    async def _assembled_now(
+        self, record: FileRecord, claimed: Mapping[int, str] | None
+    ) -> Assembly:
+        stored = await self._stored(record)
+        if stored is None:
+            return Assembly.GONE
+        try:
+            return await self._assemble(record, stored, claimed)
+        except PartsIncomplete:
+            # SeaweedFS drops the parts one by one after it has put them together for another call.
+            if await self._store.head(record.key) is None:
+                raise
+            return Assembly.GONE
 
     async def _assemble(
         self,

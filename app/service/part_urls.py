@@ -52,15 +52,11 @@ class PartUrlService:
     async def begin(self, record: FileRecord, lifetime: int) -> IssuedParts:
         """Begin the upload of a record just committed, and sign its first parts.
 
-        Raises `StorageUnavailable`: the record stays, without an upload, and soon ends. Raises
-        `UploadExpired` when another request was first, which only one that repeats it can be.
+        Raises `StorageUnavailable`: the record stays, without an upload, and soon ends.
         """
         upload_id = await self._store.create_multipart(UploadSpec.of(record))
         begun = await self._attach(record, upload_id, lifetime)
-        if begun is None:
-            await self._store.abort_multipart(record.key, upload_id)
-            raise UploadExpired("This upload was begun or ended by another request; ask again.")
-        return begun
+        return begun or await self.resume(Principal(record.owner), record, lifetime)
 
     async def resume(self, principal: Principal, record: FileRecord, lifetime: int) -> IssuedParts:
         """Sign the first parts of a pending record again, whether its upload had begun or not."""
@@ -113,9 +109,13 @@ class PartUrlService:
         numbers = _first_of(record)
         signed = await self._store.presign_parts(record.key, upload_id, numbers, lifetime)
         begun = dataclasses.replace(self._renewed(record, signed.expires_at), upload_id=upload_id)
-        if not await self._repository.move(record, begun, []):
-            return None
-        return self._issued(begun, numbers, signed)
+        if await self._repository.move(record, begun, []):
+            return self._issued(begun, numbers, signed)
+        # Another request was first, and the upload that it recorded counts: this one, or its own.
+        now = await self._repository.load(record.id)
+        if now is None or now.upload_id != upload_id:
+            await self._store.abort_multipart(record.key, upload_id)
+        return None
 
     async def _sign(
         self, record: FileRecord, upload_id: str, numbers: Sequence[int], lifetime: int

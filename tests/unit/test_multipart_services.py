@@ -248,3 +248,37 @@ async def test_an_empty_file_is_one_empty_part(world: World) -> None:
     upload = await world.in_parts(file_size=0)
     await world.send_parts(upload, (1,))
     assert (await complete(world, upload)).observed_size == 0
+
+
+async def test_of_a_creation_and_its_repetition_both_get_the_same_upload(world: World) -> None:
+    wish = dataclasses.replace(HELLO, method=RequestedMethod.MULTIPART)
+    world.before_next_move(lambda: world.uploads.create(ALICE, wish, "key"))
+    upload = await world.uploads.create(ALICE, wish, "key")
+    assert list(world.store.uploads) == [upload.record.upload_id]
+    assert upload.parts is not None
+    assert (await world.store.send_part(upload.parts.signed.urls[0], b"hello")).status_code == 200
+
+
+async def test_an_upload_that_was_begun_in_vain_is_aborted(world: World) -> None:
+    wish = dataclasses.replace(HELLO, method=RequestedMethod.MULTIPART)
+
+    async def repeated() -> None:
+        hidden, world.store.uploads = world.store.uploads, {}  # not begun yet when it looked
+        await world.uploads.create(ALICE, wish, "key")
+        world.store.uploads |= hidden
+
+    world.before_next_move(repeated)
+    upload = await world.uploads.create(ALICE, wish, "key")
+    assert list(world.store.uploads) == [upload.record.upload_id]
+
+
+async def test_parts_that_vanish_while_another_call_completes_are_not_missing(
+    world: World,
+) -> None:
+    upload = await world.in_parts()
+    await world.send_parts(upload, (1, 2, 3))
+    [(upload_id, begun)] = world.store.uploads.items()
+    await world.store.complete_multipart(begun.spec, upload_id, begun.parts)
+    del begun.bodies[2]
+    world.store.uploads[upload_id] = begun
+    assert (await complete(world, upload)).status is FileStatus.UPLOADED
