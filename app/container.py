@@ -134,7 +134,8 @@ async def open_container(
             usage=UsageService(usages),
             usages=usages,
             reconcile=build_reconcile(
-                services,
+                removal=services.removal,
+                sweep=services.sweep,
                 files=files,
                 records=PostgresRecordSurvey(database),
                 usages=usages,
@@ -218,8 +219,9 @@ def build_services(
 
 
 def build_reconcile(
-    services: Services,
     *,
+    removal: RemovalService,
+    sweep: SweepService,
     files: FileRepository,
     records: RecordSurvey,
     usages: UsageRepository,
@@ -228,14 +230,14 @@ def build_reconcile(
     clock: Callable[[], datetime] = utc_now,
     key_prefix: str = "uploads",
 ) -> ReconcileService:
-    """What compares these adapters with one another, and repairs by way of the services."""
+    """What compares these adapters with one another, and repairs by these services."""
     repairs = RepairService(
         files=files,
         records=records,
         usages=usages,
         store=store,
-        removal=services.removal,
-        sweep=services.sweep,
+        removal=removal,
+        sweep=sweep,
         clock=clock,
     )
 

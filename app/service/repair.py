@@ -49,8 +49,6 @@ class RepairService:
             return await self._repair(finding)
         except NOT_THERE:
             return False
-        except VerificationFailed:  # and so the record has failed, and its object is gone
-            return True
         except RetryableError as error:
             log.warning("repair_failed", kind=finding.kind, key=finding.key, code=error.code)
             return False
@@ -84,7 +82,10 @@ class RepairService:
     async def _finish(self, file_id: UUID) -> None:
         record = await self._pending(file_id)
         if record is not None:
-            await self._sweep.finish(record)
+            try:
+                await self._sweep.finish(record)
+            except VerificationFailed:  # so the record has failed
+                await self._removal.discard(file_id)
 
     async def _abort_stray(self, finding: Finding) -> bool:
         record = await self._of(finding)
