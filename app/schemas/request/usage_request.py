@@ -18,7 +18,7 @@ class LimitsRequest(RequestBody):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [{"bytes": 107374182400, "files": None, "in_flight_bytes": 53687091200}]
+            "examples": [{"bytes": 107374182400, "files": 100000, "in_flight_bytes": 53687091200}]
         }
     )
 

@@ -6,7 +6,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.domain.usage import Standing
 
-
 _EXAMPLE: dict[str, Any] = {
     "used": {"bytes": 734003200, "files": 41},
     "reserved": {"bytes": 12345, "files": 1},
