@@ -33,6 +33,12 @@ multipart_threshold = "5 MiB"
 [policies.auto]
 part_size = "5 MiB"
 auto_complete = true
+
+[policies.brief]
+part_size = "5 MiB"
+expires_in = 60
+pending_grace = 0
+multipart_grace = 60
 """
 
 
