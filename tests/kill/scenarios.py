@@ -1,0 +1,302 @@
+"""Use cases that are killed between their steps. A new one is another entry of the list.
+
+Each is what happens before, what is killed, and the ends that the owner's files may come to.
+"""
+
+import dataclasses
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from app.domain.checksum import ChecksumAlgorithm
+from app.domain.event import delete_requested
+from app.domain.file import FileRecord, FileStatus
+from app.domain.parts import MIN_PART_SIZE
+from app.domain.ports import UploadSpec
+from app.domain.removal import takeover
+from app.domain.upload_request import RequestedMethod, UploadRequest
+from app.service.file_storage import FileRef
+from app.service.part_urls import IssuedParts
+from app.service.presigned_url import Upload
+from tests.kill.stage import Stage, Stopped
+from tests.support.checksums import checksum_of
+
+UPLOADED, PROCESSING = FileStatus.UPLOADED, FileStatus.PROCESSING
+COMPLETED, FAILED = FileStatus.COMPLETED, FileStatus.FAILED
+DELETED = "deleted"
+"""An end, besides the final states."""
+
+ONE = UploadRequest(filename="one.txt", type="text/plain", file_size=5)
+PARTS = dataclasses.replace(ONE, method=RequestedMethod.MULTIPART)
+TWO_PARTS = dataclasses.replace(PARTS, file_size=MIN_PART_SIZE + 1)
+SUMMED = dataclasses.replace(PARTS, checksum=checksum_of(ChecksumAlgorithm.CRC64NVME, b"other"))
+AUTO = dataclasses.replace(PARTS, policy="auto")
+BATCH = [ONE, PARTS, PARTS]
+
+Files = Sequence[FileRecord]
+Given = Callable[[Stage], Awaitable[Files]]
+Act = Callable[[Stage, Files], Awaitable[object]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """Of each of the owner's files the end that it must come to: `untouched` when `act` did not
+    begin, `ends` when it did a step.
+
+    A client that comes back does `again`, which brings its files to `returned` at once; so many
+    more that it has lost sight of may then end as failed.
+    """
+
+    name: str
+    given: Given
+    act: Act
+    untouched: tuple[str, ...]
+    ends: tuple[str, ...]
+    again: Act | None = None
+    returned: tuple[str, ...] = ()
+    lost: int = 0
+
+
+# What was before
+
+
+async def nothing(stage: Stage) -> Files:
+    return []
+
+
+def asked(request: UploadRequest) -> Given:
+    async def given(stage: Stage) -> Files:
+        return [(await stage.ask(request)).record]
+
+    return given
+
+
+def sent(request: UploadRequest, *parts: int) -> Given:
+    """All the bytes of the file, or only these parts."""
+
+    async def given(stage: Stage) -> Files:
+        upload = await stage.ask(request)
+        if parts and upload.parts:
+            await stage.send_parts(upload.parts, parts)
+        else:
+            await stage.send(upload)
+        return [upload.record]
+
+    return given
+
+
+def interrupted(request: UploadRequest, steps: int) -> Given:
+    """Its creation ended after so many steps."""
+
+    async def given(stage: Stage) -> Files:
+        with suppress(Stopped):
+            await stage.stopping_after(steps).ask(request)
+        return await stage.files()
+
+    return given
+
+
+async def sent_other_bytes(stage: Stage) -> Files:
+    """The store has three bytes where five were declared."""
+    record = (await stage.ask(ONE)).record
+    spec = dataclasses.replace(UploadSpec.of(record), size=3)
+    signed = await stage.adapters.store.presign_upload(spec, record.method, 60)
+    await stage.put(signed, spec.size)
+    return [record]
+
+
+def after(before: Given, act: Act) -> Given:
+    async def given(stage: Stage) -> Files:
+        files = await before(stage)
+        await act(stage, files)
+        return await stage.files()
+
+    return given
+
+
+def expired(before: Given) -> Given:
+    async def given(stage: Stage) -> Files:
+        files = await before(stage)
+        stage.clock.reach(max(record.ends_at for record in files))
+        return files
+
+    return given
+
+
+async def stray(stage: Stage) -> Files:
+    """Bytes came by a live URL of a file that had failed, and the time to look has come."""
+    upload = await stage.ask(ONE)
+    await report(FAILED)(stage, [upload.record])
+    await discard(stage, [upload.record])
+    await stage.send(upload)
+    [record] = await stage.files()
+    assert record.remove_at is not None
+    stage.clock.reach(record.remove_at)
+    return [record]
+
+
+async def deletion_asked(stage: Stage, files: Files) -> None:
+    now = stage.clock()
+    wish = delete_requested(stage.owner, now)
+    await stage.adapters.repository.append(files[0], wish, [takeover(files[0], now)])
+
+
+# What is killed
+
+
+def create(
+    *requests: UploadRequest, key: str | None = None
+) -> Callable[[Stage, Files], Awaitable[list[Upload]]]:
+    async def act(stage: Stage, files: Files) -> list[Upload]:
+        service = stage.services.presigned_urls
+        if len(requests) == 1:
+            return [await service.create(stage.user, requests[0], key)]
+        return await service.create_many(stage.user, requests, key)
+
+    return act
+
+
+def create_and_finish(*requests: UploadRequest, key: str | None = None) -> Act:
+    """What a client does whose creation came to nothing: all of it once more."""
+
+    async def act(stage: Stage, files: Files) -> None:
+        for upload in await create(*requests, key=key)(stage, files):
+            await stage.send(upload)
+            finish = complete if upload.parts else report(UPLOADED)
+            await finish(stage, [upload.record])
+
+    return act
+
+
+async def sign_parts(stage: Stage, files: Files) -> IssuedParts:
+    return await stage.services.part_urls.sign_parts(stage.user, files[0].id, [1])
+
+
+async def sign_parts_and_finish(stage: Stage, files: Files) -> None:
+    await stage.send_parts(await sign_parts(stage, files), [1])
+    await complete(stage, files)
+
+
+async def complete(stage: Stage, files: Files) -> None:
+    await stage.services.multipart.complete(stage.user, files[0].id)
+
+
+async def abort(stage: Stage, files: Files) -> None:
+    await stage.services.multipart.abort(stage.user, files[0].id)
+
+
+def report(status: FileStatus) -> Act:
+    async def act(stage: Stage, files: Files) -> None:
+        ref = FileRef(id=files[0].id)
+        await stage.services.files.update_status(stage.user, ref, status)
+
+    return act
+
+
+async def delete(stage: Stage, files: Files) -> None:
+    await stage.services.files.delete(stage.user, files[0].id)
+
+
+async def sweep(stage: Stage, files: Files) -> None:
+    await stage.services.sweep.run()
+
+
+async def discard(stage: Stage, files: Files) -> None:
+    await stage.services.removal.discard(files[0].id)
+
+
+async def finish_deletion(stage: Stage, files: Files) -> None:
+    await stage.services.removal.finish_deletion(files[0].id)
+
+
+# How each ends
+
+
+def creating(name: str, *requests: UploadRequest, key: str | None = None) -> Scenario:
+    return Scenario(
+        name=name,
+        given=nothing,
+        act=create(*requests, key=key),
+        untouched=(),
+        ends=(FAILED,) * len(requests),
+        again=create_and_finish(*requests, key=key),
+        returned=(UPLOADED,) * len(requests),
+        lost=0 if key else len(requests),
+    )
+
+
+def asking(
+    name: str, given: Given, act: Act, end: str, *, else_: str, again: Act | None = None
+) -> Scenario:
+    """A client's wish for a file, which repeating fulfils; `else_` is its end without the wish."""
+    return Scenario(
+        name=name,
+        given=given,
+        act=act,
+        untouched=(else_,),
+        ends=(end,),
+        again=again or act,
+        returned=(end,),
+    )
+
+
+def working(name: str, given: Given, act: Act, end: str) -> Scenario:
+    """A worker's doing, which the next one takes up."""
+    return Scenario(name=name, given=given, act=act, untouched=(end,), ends=(end,))
+
+
+_uploaded = after(sent(ONE), report(UPLOADED))
+_failed_in_parts = after(sent(TWO_PARTS, 2), report(FAILED))
+
+SCENARIOS = [
+    creating("create a PUT", ONE),
+    creating("create a PUT once", ONE, key="key"),
+    creating("create a multipart", PARTS),
+    creating("create a multipart once", PARTS, key="key"),
+    creating("create a batch", *BATCH),
+    creating("create a batch once", *BATCH, key="key"),
+    Scenario(
+        name="sign more parts",
+        given=asked(PARTS),
+        act=sign_parts,
+        untouched=(FAILED,),
+        ends=(FAILED,),
+        again=sign_parts_and_finish,
+        returned=(UPLOADED,),
+    ),
+    Scenario(
+        name="sign parts of an upload that was not begun",
+        given=interrupted(PARTS, 1),
+        act=sign_parts,
+        untouched=(FAILED,),
+        ends=(FAILED,),
+        again=sign_parts_and_finish,
+        returned=(UPLOADED,),
+    ),
+    asking("complete", sent(TWO_PARTS), complete, UPLOADED, else_=UPLOADED),
+    asking("complete under auto_complete", sent(AUTO), complete, COMPLETED, else_=COMPLETED),
+    asking("complete with another checksum", sent(SUMMED), complete, FAILED, else_=FAILED),
+    asking("abort", sent(TWO_PARTS, 2), abort, FAILED, else_=FAILED),
+    asking("abort what is all there", sent(PARTS), abort, FAILED, else_=UPLOADED),
+    asking("report uploaded", sent(ONE), report(UPLOADED), UPLOADED, else_=UPLOADED),
+    asking("report completed", sent(ONE), report(COMPLETED), COMPLETED, else_=UPLOADED),
+    asking("report processing", _uploaded, report(PROCESSING), PROCESSING, else_=UPLOADED),
+    asking("report other bytes", sent_other_bytes, report(UPLOADED), FAILED, else_=FAILED),
+    asking("report failed", sent(ONE), report(FAILED), FAILED, else_=UPLOADED),
+    asking("report parts as failed", sent(PARTS), report(FAILED), FAILED, else_=UPLOADED),
+    asking("delete a pending file", sent(ONE), delete, DELETED, else_=UPLOADED),
+    asking("delete a file in parts", sent(TWO_PARTS, 2), delete, DELETED, else_=FAILED),
+    asking("delete an uploaded file", _uploaded, delete, DELETED, else_=UPLOADED),
+    asking("delete a failed file", _failed_in_parts, delete, DELETED, else_=FAILED),
+    working("sweep a PUT without bytes", expired(asked(ONE)), sweep, FAILED),
+    working("sweep a PUT with its bytes", expired(sent(ONE)), sweep, UPLOADED),
+    working("sweep a PUT with other bytes", expired(sent_other_bytes), sweep, FAILED),
+    working("sweep all parts", expired(sent(TWO_PARTS)), sweep, UPLOADED),
+    working("sweep some parts", expired(sent(TWO_PARTS, 2)), sweep, FAILED),
+    working("sweep other parts", expired(sent(SUMMED)), sweep, FAILED),
+    working("sweep an upload nobody knows", expired(interrupted(PARTS, 2)), sweep, FAILED),
+    working("sweep a stray", stray, sweep, FAILED),
+    working("discard a file in parts", _failed_in_parts, discard, FAILED),
+    working("discard an object", after(_uploaded, report(FAILED)), discard, FAILED),
+    working("finish a deletion", after(_uploaded, deletion_asked), finish_deletion, DELETED),
+]

@@ -1,0 +1,135 @@
+"""What must be true of an owner's files whatever happened to them, and once all of it is over."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from datetime import datetime
+from itertools import pairwise
+from typing import Protocol, TypeVar
+from uuid import UUID
+
+from app.domain.file import DOWNLOADABLE, LEGAL_MOVES, FileEvent, FileRecord, FileStatus
+from app.domain.job import Job, JobName
+from app.domain.ports import ObjectStore, StoreListing
+from app.domain.usage import Usage, held_by
+from app.service.removal import RemovalService
+from app.service.sweep import SweepService
+from tests.support.ledger import Ledger
+
+T = TypeVar("T")
+
+ROUNDS = 12
+"""More than a file has times at which something is due, from its creation to the last look."""
+
+
+class ListedStore(ObjectStore, StoreListing, Protocol):
+    """A store that can be searched for what should not be there."""
+
+
+class Worker(Protocol):
+    """The services that a worker calls."""
+
+    @property
+    def removal(self) -> RemovalService: ...
+
+    @property
+    def sweep(self) -> SweepService: ...
+
+
+async def run_job(worker: Worker, job: Job) -> None:
+    """What a worker does for a job."""
+    work: dict[JobName, Callable[[UUID], Awaitable[None]]] = {
+        JobName.DISCARD: worker.removal.discard,
+        JobName.DELETE: worker.removal.finish_deletion,
+    }
+    await work[job.name](job.file_id)
+
+
+async def settle(
+    worker: Worker, ledger: Ledger, owner: str, set_clock: Callable[[datetime], None]
+) -> None:
+    """Let a worker do all there is to do, each thing when its time comes, until nothing is left."""
+    for _ in range(ROUNDS):
+        due = await _next_due(ledger, owner)
+        if due is None:
+            return
+        set_clock(due)
+        for handle, job in await ledger.jobs(owner):
+            if job.at is None or job.at <= due:
+                await run_job(worker, job)
+                await ledger.done(handle)
+        await worker.sweep.run()
+    raise AssertionError(f"after {ROUNDS} rounds there still is something due at {due}")
+
+
+async def _next_due(ledger: Ledger, owner: str) -> datetime | None:
+    records = await ledger.records(owner)
+    ends = [record.ends_at for record in records if is_pending(record)]
+    removals = [record.remove_at for record in records if record.remove_at is not None]
+    jobs = [job.at for _, job in await ledger.jobs(owner)]
+    times = ends + removals + [at for at in jobs if at is not None]
+    if None in jobs:
+        return max((record.updated_at for record in records), default=None)
+    return min(times, default=None)
+
+
+def is_pending(record: FileRecord) -> bool:
+    return record.status is FileStatus.PENDING and record.deleted_at is None
+
+
+def is_kept(record: FileRecord) -> bool:
+    """Whether the store must hold the file's object."""
+    return record.status in DOWNLOADABLE and record.deleted_at is None
+
+
+async def faults_at_rest(ledger: Ledger, store: ListedStore, owner: str, folder: str) -> list[str]:
+    """What is wrong with the owner's files, all under `folder`, when nothing is left to do."""
+    records = await ledger.records(owner)
+    found = [f"{r.id} is pending" for r in records if is_pending(r)]
+    found += [f"{r.id} waits for a removal" for r in records if r.remove_at is not None]
+    found += [f"{job} waits" for _, job in await ledger.jobs(owner)]
+    found += await wrong_in_store(records, store, folder)
+    found += wrong_usage(records, await ledger.usage(owner))
+    for record in records:
+        found += wrong_trail(record, await ledger.trail(record.id))
+    return found
+
+
+async def wrong_in_store(
+    records: Iterable[FileRecord], store: ListedStore, folder: str
+) -> list[str]:
+    """Objects that are missing, of another size or nobody's, and uploads that nobody ended."""
+    kept = {record.key: record.file_size for record in records if is_kept(record)}
+    held = {entry.key: entry.size for entry in await everything(store.list_objects(folder))}
+    found = [
+        f"the store holds {held.get(k)} bytes of {k}, should {kept.get(k)}"
+        for k in sorted(kept.keys() | held.keys())
+        if kept.get(k) != held.get(k)
+    ]
+    uploads = await everything(store.unfinished_uploads(folder))
+    return found + [f"unfinished upload of {upload.key}" for upload in uploads]
+
+
+def wrong_usage(records: Iterable[FileRecord], charged: Usage) -> list[str]:
+    """A charge that is not the sum over the records."""
+    held = (held_by(r.status, r.deleted_at, r.file_size) for r in records)
+    total = sum(held, Usage())
+    return [] if charged == total else [f"charged with {charged}, holds {total}"]
+
+
+def wrong_trail(record: FileRecord, trail: Sequence[FileEvent]) -> list[str]:
+    """Moves that are not legal, do not follow one another or do not lead to the record's state."""
+    moves = [(e.from_status, e.to_status) for e in trail if e.to_status is not None]
+    found = [f"{record.id} went {move}" for move in moves[1:] if move not in LEGAL_MOVES]
+    if moves[:1] != [(None, FileStatus.PENDING)]:
+        found.append(f"{record.id} began with {moves[:1]}")
+    if any(left[1] is not right[0] for left, right in pairwise(moves)):
+        found.append(f"{record.id} skipped a state: {moves}")
+    if moves[-1:] and moves[-1][1] is not record.status:
+        found.append(f"{record.id} is {record.status}, its trail says {moves[-1][1]}")
+    ends = [event.event for event in trail].count("deleted")
+    if ends != (record.deleted_at is not None):
+        found.append(f"{record.id} was deleted at {record.deleted_at}, {ends} times in its trail")
+    return found
+
+
+async def everything(pages: AsyncIterator[Sequence[T]]) -> list[T]:
+    return [entry async for page in pages for entry in page]

@@ -1,0 +1,76 @@
+"""Processes that are started cheaply to be killed: forks of one that has imported all they need."""
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+T = TypeVar("T")
+
+ROOT = Path(__file__).parents[2]
+
+LIFETIME = 60
+"""Seconds after which a victim that nobody killed ends by itself."""
+
+
+class Victims:
+    """`module`, run with `-m`, calls `breed`, whose `prepare` gets `setting`."""
+
+    def __init__(self, module: str, setting: Any) -> None:
+        self._breeder = subprocess.Popen(
+            [sys.executable, "-m", module],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        self._tell(setting)
+
+    def sacrifice(self, order: Any) -> int:
+        """How the victim ended: its exit status, or the signal's number negated."""
+        self._tell(order)
+        assert self._breeder.stdout is not None
+        ended: int = pickle.load(self._breeder.stdout)
+        return ended
+
+    def _tell(self, word: Any) -> None:
+        assert self._breeder.stdin is not None
+        pickle.dump(word, self._breeder.stdin)
+        self._breeder.stdin.flush()
+
+    def close(self) -> None:
+        self._breeder.communicate(timeout=LIFETIME)
+
+
+def breed(prepare: Callable[[Any], T], live: Callable[[T, Any], None]) -> None:
+    """Prepare once, then let a victim live for each order that comes, until there come no more."""
+    prepared = prepare(pickle.load(sys.stdin.buffer))
+    with suppress(EOFError):
+        while True:
+            ended = _sacrifice(live, prepared, pickle.load(sys.stdin.buffer))
+            pickle.dump(ended, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+
+
+def _sacrifice(live: Callable[[T, Any], None], prepared: T, order: Any) -> int:
+    victim = os.fork()
+    if victim == 0:
+        _end_after(lambda: live(prepared, order))
+    _, status = os.waitpid(victim, 0)
+    return os.waitstatus_to_exitcode(status)
+
+
+def _end_after(life: Callable[[], None]) -> NoReturn:
+    signal.alarm(LIFETIME)
+    code = 1
+    try:
+        life()
+        code = 0
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        os._exit(code)
