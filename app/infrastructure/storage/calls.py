@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 Limit = Literal["S3_TIMEOUT", "S3_COMPLETE_TIMEOUT"]
 
-Paged = Literal["list_parts", "list_multipart_uploads", "list_objects_v2"]
+Paged = Literal["list_multipart_uploads", "list_objects_v2"]
 
 OnCall = Callable[[str, str, float], None]
 """Told of every call: operation, outcome (ok, missing, error or timeout), seconds."""

@@ -72,9 +72,9 @@ R2 = Capabilities(
 # `acl` has no effect, and `success_action_redirect` only sends the uploader's own client elsewhere.
 # No limit on an object's size is documented; 5 TiB was S3's own for fifteen years.
 # Multipart likewise, by tests/contract/test_object_store_multipart.py. Its oddities: a part sent
-# again stands beside the earlier one in ListParts, and a page that ends between the two hides one,
-# so leave it its longest pages (10,000); it takes a part numbered -1, which nobody signs; and
-# completing twice is a 200 while the object is there, or a 412 where it is to write once.
+# again stands beside the earlier one in ListParts, and a page that ends between the two hides one;
+# it takes a part numbered -1, which nobody signs; and completing twice is a 200 while the object is
+# there, or a 412 where it is to write once.
 SEAWEEDFS = Capabilities(
     name="seaweedfs",
     post_form=True,

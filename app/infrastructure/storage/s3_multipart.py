@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -25,6 +26,10 @@ ABORTS = 5
 """Parts under way while an upload is aborted may still be kept: "it might be necessary to abort a
 given multipart upload multiple times".
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_AbortMultipartUpload.html"""
+
+PAGE = 1000
+"""Parts: S3's own longest page, of which SeaweedFS would send 10,000.
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListParts.html"""
 
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html ("Errors")
 _REFUSALS: Mapping[str, Assembly] = {
@@ -74,8 +79,16 @@ class S3Multipart(S3Calls):
 
     async def parts(self, key: str, upload_id: str) -> AsyncIterator[Sequence[StoredPart]]:
         """As the port says."""
-        async for page in self._pages("list_parts", Key=key, UploadId=upload_id):
-            yield _stored_parts(page.get("Parts", ()))
+        after: int | None = 0
+        while after is not None:
+            page = await self._call("list_parts", partial(self._list, key, upload_id, after))
+            stored, after = _settled(page)
+            yield stored
+
+    def _list(self, key: str, upload_id: str, after: int) -> Mapping[str, Any]:
+        return self._client.list_parts(
+            **self._where(key, upload_id), PartNumberMarker=after, MaxParts=PAGE
+        )
 
     async def complete_multipart(
         self, spec: UploadSpec, upload_id: str, parts: Sequence[StoredPart]
@@ -144,6 +157,18 @@ class S3Multipart(S3Calls):
 
     def _where(self, key: str, upload_id: str) -> _Where:
         return {"Bucket": self._bucket, "Key": key, "UploadId": upload_id}
+
+
+def _settled(page: Mapping[str, Any]) -> tuple[list[StoredPart], int | None]:
+    """The parts of a page, and the number after which the next one begins, None after the last.
+
+    The last number of a page is left to the next one, which may hold more of its kind: see below.
+    """
+    stored = _stored_parts(page.get("Parts", ()))
+    if not page.get("IsTruncated") or not stored:
+        return stored, None
+    settled = stored[:-1] or stored
+    return settled, settled[-1].number
 
 
 def _stored_parts(page: Iterable[Mapping[str, Any]]) -> list[StoredPart]:
