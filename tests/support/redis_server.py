@@ -9,14 +9,14 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.processes import eventually
+from tests.support.processes import eventually, free_port
 
 
 class RedisServer:
     """`redis-server` on a loopback port of its own, keeping nothing on disk."""
 
     def __init__(self) -> None:
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -61,9 +61,3 @@ def require_redis(skip: Callable[[str], object] = pytest.skip) -> None:
         if os.environ.get("SLIPWAY_CI") == "1":
             pytest.fail(reason)
         skip(reason)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
