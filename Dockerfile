@@ -1,4 +1,4 @@
-# The API and its migrations, without the embedded engines: requirements.txt alone, the packages
+# The API, its worker and its migrations, without the embedded engines: requirements.txt alone, the packages
 # whose hashes were tested. `docker build -t slipway .`
 
 # Pinned to Python's minor version and Debian's release, for which requirements.txt has wheels.
@@ -32,10 +32,11 @@ ENV PATH=/opt/venv/bin:$PATH \
     ENVIRONMENT=production \
     STORAGE_TYPE=s3 \
     HOST=0.0.0.0 \
-    PORT=8000
+    PORT=8000 \
+    WORKER_PORT=8001
 # By number, so that Kubernetes can tell that it is not root (runAsNonRoot).
 USER 10001:10001
-EXPOSE 8000
+EXPOSE 8000 8001
 STOPSIGNAL SIGTERM
 # Not urllib: it would send the probe through HTTP_PROXY where one is set.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \

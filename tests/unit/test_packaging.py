@@ -32,6 +32,7 @@ class Absent:
 
 sys.meta_path.insert(0, Absent())
 import app.main, app.cli, app.cli.server, app.cli.migrate, app.infrastructure.storage.bucket
+import app.worker.process
 """
 
 
@@ -79,6 +80,14 @@ def test_production_needs_no_package_of_development() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_the_api_imports_nothing_of_the_queue() -> None:
+    """Both would cost each of its processes time and memory."""
+    imported = "import sys, app.main, app.cli.serve; print(*sys.modules)"
+    modules = _run(sys.executable, "-c", imported).stdout.split()
+    assert "app.main" in modules
+    assert not {"procrastinate", "psycopg", "app.worker"} & set(modules)
+
+
 def test_the_compose_file_is_valid() -> None:
     schema = "vendor.compose-spec"
     checked = _run(BIN / "check-jsonschema", "--builtin-schema", schema, "docker-compose.yml")
@@ -97,15 +106,15 @@ def test_compose_publishes_on_the_loopback_only() -> None:
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
-@pytest.mark.parametrize("service", ["api", "migrate", "bucket"])
+@pytest.mark.parametrize("service", ["api", "worker", "migrate", "bucket"])
 def test_compose_sets_only_settings_that_exist(service: str) -> None:
     assert {name.lower() for name in _environment(service)} <= Settings.model_fields.keys()
 
 
-def test_compose_starts_the_api_after_its_migrations_and_its_bucket() -> None:
-    waits = {
-        name: wait["condition"] for name, wait in COMPOSE["services"]["api"]["depends_on"].items()
-    }
+@pytest.mark.parametrize("service", ["api", "worker"])
+def test_compose_starts_them_after_the_migrations_and_the_bucket(service: str) -> None:
+    dependencies = COMPOSE["services"][service]["depends_on"]
+    waits = {name: wait["condition"] for name, wait in dependencies.items()}
     assert waits["migrate"] == waits["bucket"] == "service_completed_successfully"
 
 
