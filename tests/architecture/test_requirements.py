@@ -56,7 +56,7 @@ def test_every_direct_dependency_is_pinned_with_hashes(name: str) -> None:
 
 
 def test_every_package_that_the_service_imports_is_declared() -> None:
-    parts_of_others = {"starlette", "botocore", "psycopg_pool"}
+    parts_of_others = {"starlette", "botocore", "psycopg-pool"}
     only_in_development = {"psutil", "mypy-boto3-s3"}
     allowed = _declared("requirements.in") | parts_of_others | only_in_development
     assert _imported() - set(sys.stdlib_module_names) - {"app"} <= _modules_of(allowed)
