@@ -14,13 +14,14 @@ from app.domain.policy import Policies
 from app.domain.ports import Assembly, FileRepository, ObjectStore, UploadGone, UploadSpec
 from app.domain.principal import Principal
 from app.domain.transition import intended
-from app.exceptions.errors import ObjectMissing, PartsIncomplete, UploadExpired
+from app.exceptions.errors import ObjectMissing, PartsIncomplete, StorageUnavailable, UploadExpired
 from app.service.completion import Completion
 from app.service.ownership import owned
 from app.service.removal import RemovalService
 from app.service.settling import until_settled
 
 _GONE = "The store no longer has this upload: it was ended there. Start again with a new upload."
+_CONTRADICTS = "The store speaks of an object that it does not show yet; try again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +100,16 @@ class MultipartService:
 
         Whatever an earlier attempt achieved before its answer was lost is found and used.
         """
-        if await self._assembled_now(record, claimed) is Assembly.CHECKSUM_DIFFERS:
+        outcome = await self._assembled_now(record, claimed)
+        if outcome is Assembly.CHECKSUM_DIFFERS:
             await self._completion.refuse(record, ["the parts have another checksum"], actor)
             return None
         try:
             return await self._completion.verify_and_finish(record, target, actor)
         except ObjectMissing:
-            raise UploadExpired(_GONE) from None
+            if outcome is Assembly.GONE:
+                raise UploadExpired(_GONE) from None
+            raise StorageUnavailable(_CONTRADICTS) from None
 
     async def abort(self, principal: Principal, file_id: UUID) -> FileRecord:
         """Fail the record, and remove its parts from the store; on a failed one, remove them again.
@@ -173,8 +177,8 @@ class MultipartService:
         outcome = await self._store.complete_multipart(spec, record.upload_id, parts)
         if outcome is Assembly.PARTS_DIFFER:
             raise PartsIncomplete("The parts changed while they were put together; try again.")
-        if outcome is Assembly.EXISTS:
-            await self._store.abort_multipart(record.key, record.upload_id)
+        # Where it EXISTS nothing is aborted: SeaweedFS says so too while it finishes this very
+        # upload for another call, and an abort would take the object's bytes with the parts.
         return outcome
 
 
