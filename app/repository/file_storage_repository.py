@@ -2,11 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import groupby
-from operator import attrgetter
-from typing import Any, TypeVar
+from operator import attrgetter, itemgetter
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -18,7 +18,7 @@ from app.domain.file import FileEvent, FileRecord, FileStatus
 from app.domain.idempotency import EarlierUse, IdempotencyClaim
 from app.domain.job import Job
 from app.domain.usage import UNLIMITED, Amount, Limits, change, refusal
-from app.exceptions.errors import DatabaseUnavailable
+from app.exceptions.errors import DatabaseUnavailable, QuotaExceeded
 from app.repository import quota_statements, statements
 from app.repository.coalescing import Coalescer
 from app.repository.housekeeping import Housekeeping
@@ -41,10 +41,10 @@ FLIGHTS = 2
 MAX_WAITING = 4096
 """Inserts that may wait for the database; each holds a request and some 2 KiB."""
 
-T = TypeVar("T")
 Created = tuple[FileRecord, FileEvent]
 
-_OWNER = FILE_COLUMNS.index("owner")
+_ID = FILE_COLUMNS.index("id")
+_owner_of = itemgetter(FILE_COLUMNS.index("owner"))
 
 
 class FileStorageRepository(Housekeeping):
@@ -65,19 +65,26 @@ class FileStorageRepository(Housekeeping):
 
     async def insert(self, record: FileRecord, event: FileEvent) -> None:
         try:
-            reserved = await self._inserts.submit(_insert_row(record, event))
+            if await self._inserts.submit(_insert_row(record, event)):
+                return
         except asyncio.QueueFull:
             raise DatabaseUnavailable("Too many requests wait for the database.") from None
-        if not reserved:
-            # Once more by itself, which tells why, or finds that there is room by now.
-            await self.insert_many([(record, event)])
+        except asyncpg.UniqueViolationError:
+            pass
+        # Once more by itself, which tells why, or that all is well by now.
+        await self.insert_many([(record, event)])
 
     async def insert_many(self, created: Sequence[Created]) -> None:
         async def attempt(connection: Connection) -> None:
             async with connection.transaction():
                 await self._insert_together(connection, created)
 
-        await self._run_alone(attempt)
+        try:
+            await self._database.run(attempt)
+        except (asyncpg.UniqueViolationError, QuotaExceeded):
+            # An attempt whose answer was lost may have done it, and filled the quota.
+            if not await self._are_there(created):
+                raise
 
     async def insert_once(
         self, claim: IdempotencyClaim, created: Sequence[Created]
@@ -181,44 +188,38 @@ class FileStorageRepository(Housekeeping):
     async def _insert_rows(self, rows: Sequence[tuple[Any, ...]]) -> list[bool]:
         """Which of the rows are there now: the others exceed a limit."""
         # Batches that lock several owners' usage do so in one order, or they might deadlock.
-        order = sorted(range(len(rows)), key=lambda index: rows[index][_OWNER])
-        ordered = [rows[index] for index in order]
+        ordered = sorted(rows, key=_owner_of)
         # fetchmany is one round trip and one transaction, whatever the number of rows.
-        found = await self._run_alone(
+        inserted = await self._database.run(
             lambda connection: connection.fetchmany(self._insert_within, ordered)
         )
-        outcomes = dict(zip(order, found, strict=True))
-        return [outcomes[index][0] for index in range(len(rows))]
+        there = {row["file_id"] for row in inserted}
+        return [row[_ID] in there for row in rows]
 
     async def _insert_together(self, connection: Connection, created: Sequence[Created]) -> None:
-        """All of them or, where an attempt whose answer was lost did it, nothing."""
         for owner, records in _by_owner(created):
-            if not await self._is_reserved(connection, owner, records):
-                return
+            await self._reserve_for(connection, owner, records)
         rows = [_insert_row(*pair) for pair in created]
         await connection.executemany(statements.INSERT, rows)
 
-    async def _is_reserved(
-        self, connection: Connection, owner: str, records: Sequence[FileRecord]
-    ) -> bool:
-        """False when the records are there already. Raises `QuotaExceeded`."""
-        asked = Amount(len(records), sum(record.file_size for record in records))
-        values = (records[0].id, owner, asked.files, asked.bytes)
-        [row] = await connection.fetch(self._reserve, *values)
-        if row["fresh"] and not row["reserved"]:
-            # The refused statement has locked the owner's row: these are the figures it saw.
-            standing = await read_standing(connection, owner, self._default_limits)
-            raise refusal(standing, asked) or DatabaseUnavailable("The limits changed; try again.")
-        return bool(row["fresh"])
+    async def _are_there(self, created: Sequence[Created]) -> bool:
+        """Their ids are the caller's own, and one stands for all."""
+        first = created[0][0].id
+        there: bool = await self._database.run(
+            lambda connection: connection.fetchval(statements.IS_THERE, first)
+        )
+        return there
 
-    async def _run_alone(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        """`work`, again when it met an earlier attempt of itself that was still under way."""
-        try:
-            return await self._database.run(work)
-        except asyncpg.UniqueViolationError as error:
-            if error.constraint_name != "pk_files":
-                raise
-            return await self._database.run(work)
+    async def _reserve_for(
+        self, connection: Connection, owner: str, records: Sequence[FileRecord]
+    ) -> None:
+        """Raises `QuotaExceeded`."""
+        asked = Amount(len(records), sum(record.file_size for record in records))
+        if await connection.fetchval(self._reserve, owner, asked.files, asked.bytes):
+            return
+        # The refused statement has locked the owner's row: these are the figures it saw.
+        standing = await read_standing(connection, owner, self._default_limits)
+        raise refusal(standing, asked) or DatabaseUnavailable("The limits changed; try again.")
 
 
 def _by_owner(created: Sequence[Created]) -> list[tuple[str, list[FileRecord]]]:

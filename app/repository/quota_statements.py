@@ -30,31 +30,28 @@ def limits(values: Limits) -> tuple[int | None, ...]:
     return (values.bytes, values.files, values.in_flight_bytes)
 
 
-def reserving(default: Limits, *, file_id: str, owner: str, files: str, bytes: str) -> str:
-    """The queries `fresh` and `reserved`; each has a row if it is so.
+def reserving(default: Limits, *, owner: str, files: str, bytes: str) -> str:
+    """The statement that reserves, and returns a row if that exceeds no limit.
 
-    Nothing is reserved where `file_id` is there already: an attempt whose answer was lost did it.
     The arguments are SQL expressions. The first file of an owner without limits of their own
     meets the default alone; after that their row says which limits count.
     """
-    asked = (bytes, files, bytes)
     totals = _totals("held", files, bytes)
-    own = (f"(held.{name} IS NULL OR {total} <= held.{name})"
-           for name, total in zip(LIMITS, totals, strict=True))  # fmt: skip
+    own = " AND ".join(
+        f"(held.{name} IS NULL OR {total} <= held.{name})"
+        for name, total in zip(LIMITS, totals, strict=True)
+    )
+    first = _within(default, (bytes, files, bytes))
     return f"""
-    fresh AS (
-        SELECT WHERE NOT EXISTS (SELECT FROM files WHERE id = {file_id})
-    ), reserved AS (
-        INSERT INTO usages AS held (owner, reserved_files, reserved_bytes)
-        SELECT {owner}, {files}, {bytes} FROM fresh
-        WHERE ({_within(default, asked)}) OR EXISTS (SELECT FROM usages WHERE owner = {owner})
-        ON CONFLICT (owner) DO UPDATE
-            SET reserved_files = held.reserved_files + excluded.reserved_files,
-                reserved_bytes = held.reserved_bytes + excluded.reserved_bytes
-            WHERE CASE WHEN held.overridden THEN {" AND ".join(own)}
-                ELSE {_within(default, totals)} END
-        RETURNING owner
-    )"""
+    INSERT INTO usages AS held (owner, reserved_files, reserved_bytes)
+    SELECT {owner}, {files}, {bytes}
+    WHERE {first} OR EXISTS (SELECT FROM usages WHERE owner = {owner})
+    ON CONFLICT (owner) DO UPDATE
+        SET reserved_files = held.reserved_files + excluded.reserved_files,
+            reserved_bytes = held.reserved_bytes + excluded.reserved_bytes
+        WHERE CASE WHEN held.overridden THEN {own} ELSE {_within(default, totals)} END
+    RETURNING true
+    """
 
 
 def _totals(row: str, files: str, bytes: str) -> tuple[str, str, str]:
@@ -68,20 +65,13 @@ def _totals(row: str, files: str, bytes: str) -> tuple[str, str, str]:
 
 def _within(default: Limits, totals: Sequence[str]) -> str:
     pairs = zip(totals, limits(default), strict=True)
-    return (
-        " AND ".join(f"{total} <= {most:d}" for total, most in pairs if most is not None) or "true"
-    )
+    bounds = [f"{total} <= {most:d}" for total, most in pairs if most is not None]
+    return f"({' AND '.join(bounds) or 'true'})"
 
 
 def reserve(default: Limits) -> str:
-    """Whether it is fresh, and whether it was reserved: file id, owner, files, bytes."""
-    asked = reserving(
-        default, file_id="$1::uuid", owner="$2::text", files="$3::bigint", bytes="$4::bigint"
-    )
-    return f"""
-    WITH {asked}
-    SELECT EXISTS (SELECT FROM fresh) AS fresh, EXISTS (SELECT FROM reserved) AS reserved
-    """
+    """True when it was reserved: owner, files, bytes."""
+    return reserving(default, owner="$1::text", files="$2::bigint", bytes="$3::bigint")
 
 
 def settling(source: str, owner: str, first: int) -> str:

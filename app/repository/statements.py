@@ -56,28 +56,22 @@ WITH created AS (
 
 
 def insert_within(default: Limits) -> str:
-    """The same with its reservation: true, or false when that would exceed a limit.
-
-    A file that is there already is left alone: the id is the caller's own, so it is this very one,
-    written by an attempt whose answer was lost. Should that attempt still be under way, this one
-    fails by `pk_files`, and the next finds the file.
-    """
+    """The same with its reservation; returns the file's id unless that would exceed a limit."""
     reserving = quota_statements.reserving(
-        default,
-        file_id=_parameter("id"),
-        owner=_parameter("owner"),
-        files="1",
-        bytes=_parameter("file_size"),
+        default, owner=_parameter("owner"), files="1", bytes=_parameter("file_size")
     )
     return f"""
-    WITH {reserving}, created AS (
+    WITH reserved AS ({reserving}), created AS (
         INSERT INTO files ({_list(FILE_COLUMNS)})
         SELECT {_parameters(_FILES, FILE_COLUMNS, 1)} FROM reserved
         RETURNING id
-    ), told AS ({_TELL})
-    SELECT EXISTS (SELECT FROM reserved) OR NOT EXISTS (SELECT FROM fresh)
+    )
+    {_TELL}
+    RETURNING file_id
     """
 
+
+IS_THERE = "SELECT EXISTS (SELECT FROM files WHERE id = $1)"
 
 CLAIM = """
 INSERT INTO idempotency_keys AS earlier (owner, key, fingerprint, used_at, file_ids)

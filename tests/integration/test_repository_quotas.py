@@ -212,6 +212,19 @@ async def test_an_attempt_still_under_way_is_not_reserved_again(
     assert await files.events(owner, record.id) == [a_creation(record)]
 
 
+async def test_a_repetition_may_find_the_quota_filled_by_itself(
+    database: Database, usages: PostgresUsageRepository, owner: str
+) -> None:
+    files = FileStorageRepository(database, Limits(files=1))
+    record = a_record(owner=owner)
+    for _ in range(2):
+        await files.insert(record, a_creation(record))
+        await files.insert_many([(record, a_creation(record))])
+
+    assert (await usages.standing(owner)).usage == Usage(reserved=Amount(1, 5))
+    assert await files.events(owner, record.id) == [a_creation(record)]
+
+
 async def blocked(url: str) -> None:
     """Return once a statement waits for another transaction."""
     waiting = """
