@@ -106,8 +106,8 @@ def has_object(record: FileRecord) -> bool:
 
 
 def listed_otherwise(record: FileRecord, listed: ListedObject) -> bool:
-    """Whether a listing is reason enough to ask the store about an object."""
-    return listed.size != record.file_size or listed.etag != record.etag
+    """Whether another object is listed than was verified; an ETag tells other bytes apart."""
+    return listed.etag != record.etag
 
 
 def judge_object(record: FileRecord | None, *, differs: bool, before: datetime) -> Kind | None:

@@ -109,7 +109,7 @@ class Survey:
         if self._tally.is_even():
             return
         async for page in self._entries():
-            suspects = [e for e in page if e.has_object and self._tally.suspects(e.id)]
+            suspects = [entry for entry in page if self._tally.suspects(entry.id)]
             yield Batch(0, await _found(self._examine_entry, suspects))
 
     async def miscounts(self) -> AsyncIterator[Batch]:

@@ -91,13 +91,14 @@ async def test_nothing_is_wrong_with_files_in_any_state(world: Harbour) -> None:
     failed = await world.uploaded()
     await world.move(failed, FAILED)
     await world.removal.discard(failed.id)
+    await world.files.delete(ALICE, (await world.arrived()).id)
     upload = await world.in_parts()
     await world.send_parts(upload, (1,))
     assert await world.compare(at_rest=timedelta(0)) == []
     assert world.outcome.seen == {
         Stage.OBJECTS: 2,
         Stage.UPLOADS: 1,
-        Stage.RECORDS: 5,
+        Stage.RECORDS: 6,
         Stage.OWNERS: 1,
     }
     assert world.outcome.remaining == 0
@@ -214,6 +215,7 @@ async def test_what_came_after_the_deletion_goes(world: Harbour) -> None:
 async def test_the_parts_of_a_file_that_failed_go(world: Harbour) -> None:
     upload = await world.in_parts()
     await world.send_parts(upload, (1, 2))
+    world.now += LATER
     await world.move(upload.record, FAILED)
     assert await world.compare(repair=True) == []
     world.now += LATER
@@ -377,6 +379,12 @@ class TestMeanwhile:
         assert await world.kinds(remove_unknown=True) == [(Kind.OBJECT_UNKNOWN, False)]
         assert asked == 3
         assert record.key in world.store.objects
+
+    async def test_a_file_whose_object_is_missing_is_deleted(self, world: Harbour) -> None:
+        record = await world.arrived()
+        del world.store.objects[record.key]
+        world.before_head(lambda: world.files.delete(ALICE, record.id))
+        assert await world.compare(at_rest=timedelta(0)) == []
 
     async def test_files_come_and_go_between_listing_and_records(self, world: Harbour) -> None:
         gone, stays = await world.arrived(), await world.arrived()
