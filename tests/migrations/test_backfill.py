@@ -1,0 +1,43 @@
+"""What the migrations make of records that are there already."""
+
+import asyncio
+
+from alembic.config import Config
+
+from alembic import command
+from app.database.migrate import upgrade
+from app.domain.usage import Amount, Usage
+from app.repository.quota_statements import COUNTERS, to_usage
+from tests.migrations.test_migrations import alembic
+from tests.support.databases import execute
+
+FILES = """
+INSERT INTO files (id, owner, key, filename, type, file_size, method, policy, status,
+                   created_at, updated_at, expires_at, ends_at, metadata, deleted_at)
+SELECT gen_random_uuid(), owner, 'key-' || n, 'f', 'a/b', n, 'PUT', 'default', status,
+       now(), now(), now(), now(), '{}', deleted_at
+FROM (VALUES
+    (1, 'alice', 'pending', NULL),
+    (2, 'alice', 'uploaded', NULL),
+    (4, 'alice', 'processing', NULL),
+    (8, 'alice', 'completed', NULL),
+    (16, 'alice', 'failed', NULL),
+    (32, 'alice', 'completed', now()),
+    (64, 'alice', 'pending', now()),
+    (128, 'bob', 'pending', NULL),
+    (256, 'carol', 'failed', NULL)
+) AS file (n, owner, status, deleted_at)
+"""
+
+
+async def test_owners_hold_what_they_held(own_database_url: str) -> None:
+    config: Config = alembic(own_database_url)
+    await asyncio.to_thread(command.downgrade, config, "20261121_02")
+    await execute(own_database_url, FILES)
+    await asyncio.to_thread(upgrade, own_database_url)
+
+    rows = await execute(own_database_url, f"SELECT owner, {', '.join(COUNTERS)} FROM usages")
+    assert {owner: to_usage(counters) for owner, *counters in rows} == {
+        "alice": Usage(used=Amount(3, 14), reserved=Amount(1, 1)),
+        "bob": Usage(reserved=Amount(1, 128)),
+    }
