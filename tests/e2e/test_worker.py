@@ -123,7 +123,7 @@ def test_its_probes_and_its_end(settings: Settings, tmp_path: Path) -> None:
         checks = http.get(f"{url}/readyz").json()["checks"]
         assert checks == dict.fromkeys(("database", "migrations", "storage", "worker"), "ok")
         eventually(
-            lambda: 'job="sweep",outcome="done"' in http.get(f"{url}/metrics").text, "it has swept"
+            lambda: 'outcome="done"' in http.get(f"{url}/metrics").text, "it does periodic jobs"
         )
         assert http.get(f"{url}/files").status_code == 404
         process.send_signal(signal.SIGTERM)

@@ -212,6 +212,7 @@ async def test_what_does_not_end_in_time_runs_again(
         await work.begun.wait()
     [job] = await queued(url)
     assert (job["status"], work.done) == ("todo", [])
+    assert job["scheduled_at"] <= datetime.now(UTC)
 
     again = Work()
     async with working(url, again):
