@@ -19,6 +19,7 @@ from app.database.engine import Connection
 from app.domain.file import FileEvent, FileRecord, FileStatus
 from app.domain.idempotency import IdempotencyClaim
 from app.repository.file_storage_repository import FileStorageRepository
+from app.repository.reconciliation import PostgresRecordSurvey
 from tests.support.databases import opened
 from tests.support.records import NOON
 
@@ -263,3 +264,26 @@ async def test_claims_of_days_ago(files: FileStorageRepository, plans: Plans) ->
 
     assert indexes(nodes) == {"ix_idempotency_keys_used_at", "pk_idempotency_keys"}
     assert reads(nodes) == {3}
+
+
+async def test_a_page_of_everything(filled: Database, plans: Plans) -> None:
+    """Whoever owns it, in whatever state it is."""
+    survey = PostgresRecordSurvey(filled)
+    keys = [f"key-{n}" for n in range(1, 20_000, 100)]
+    [*_, last] = await survey.entries(limit=500)
+    nodes = await plans(lambda: survey.entries(after=last.id, limit=500))
+
+    assert indexes(await plans(lambda: survey.by_keys(keys))) == {"uq_files_key"}
+    assert indexes(nodes) == {"pk_files"}
+    assert reads(nodes) == {500}
+
+
+async def test_what_is_counted_and_asked_of_a_suspect(filled: Database, plans: Plans) -> None:
+    survey = PostgresRecordSurvey(filled)
+    [entry] = await survey.entries(limit=1)
+    of_owner = {"ix_files_owner_id", "ix_files_owner_status_id", "ix_files_owner_policy_id"}
+
+    assert indexes(await plans(lambda: survey.miscounts([MANY, FEW]))) <= {*of_owner, "pk_usages"}
+    assert indexes(await plans(lambda: survey.deletion_asked(entry.id))) == {
+        "ix_file_events_file_id_id"
+    }
