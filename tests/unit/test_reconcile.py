@@ -414,6 +414,7 @@ class TestMeanwhile:
         world.repository.load = load  # type: ignore[method-assign]
         assert await world.kinds(repair=True) == [(Kind.UPLOAD_OVERDUE, True)]
         assert await world.status(record) is UPLOADED
+        assert len(world.repository.trail[record.id]) == 2
         assert record.key in world.store.objects
 
     async def test_a_stray_upload_is_finished(self, world: Harbour) -> None:
