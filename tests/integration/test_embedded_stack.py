@@ -15,7 +15,7 @@ from app.infrastructure.embedded.errors import EngineError
 from app.infrastructure.embedded.lock import locked
 from app.infrastructure.embedded.seaweedfs import S3Server
 from app.infrastructure.embedded.seaweedfs_probe import answers
-from app.infrastructure.embedded.stack import running_engines
+from app.infrastructure.embedded.stack import reachable_engines, running_engines
 from app.settings import Settings, StorageType
 from tests.support.processes import engines_of, eventually
 
@@ -75,6 +75,26 @@ def test_a_second_service_on_the_same_directory_is_refused(tmp_path: Path) -> No
         ):
             pass
         assert {engine.pid for engine in engines_of(tmp_path)} == before
+
+
+def test_a_command_beside_the_service_reaches_the_same_engines(tmp_path: Path) -> None:
+    given = settings_for(tmp_path)
+    with other_service(tmp_path) as (_, addresses):
+        before = {engine.pid for engine in engines_of(tmp_path)}
+        with reachable_engines(given) as reached:
+            assert reached.database_url is not None
+            found = {reached.database_url.get_secret_value(), reached.s3_endpoint_url}
+            assert found == set(addresses)
+            assert reached.s3_secret_key is not None
+        with reachable_engines(given, store=False) as reached:
+            assert reached.s3_endpoint_url is None
+        assert {engine.pid for engine in engines_of(tmp_path)} == before
+
+
+def test_a_command_without_the_service_runs_the_engines_itself(tmp_path: Path) -> None:
+    with reachable_engines(settings_for(tmp_path), store=False):
+        assert len(engines_of(tmp_path)) == 1
+    assert not engines_of(tmp_path)
 
 
 def test_two_services_side_by_side_and_a_kill(tmp_path: Path) -> None:
