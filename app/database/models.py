@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 from app.database.binding import models_database
-from app.database.fields import jsonb_field, utc_field, uuid_field
+from app.database.fields import jsonb_field, utc_field, uuid_field, xid8_field
 from app.domain.checksum import ChecksumAlgorithm, ChecksumType
 from app.domain.file import FileStatus, UploadMethod
 
@@ -48,6 +48,8 @@ def _index(*columns: str, where: str | None = None) -> Any:  # ormar's annotatio
 
 
 _LISTED = "deleted_at IS NULL"
+MOVES = "from_status IS NOT NULL OR event = 'deleted'"
+"""Which lines of the audit trail tell of a change that somebody may wait for."""
 
 
 class FileModel(ormar.Model):
@@ -105,13 +107,19 @@ class FileModel(ormar.Model):
 
 
 class FileEventModel(ormar.Model):
-    """`file_events`: the audit trail, in the order of `id`."""
+    """`file_events`: the audit trail of a file in the order of `id`.
+
+    `xact` is the transaction that wrote the line; docs/adr/0021 says what it is for. `owner` is
+    the file's, and stands in every line that MOVES finds.
+    """
 
     ormar_config = _base.copy(  # type: ignore[pydantic-field]
         tablename="file_events",
         constraints=[
             ForeignKeyConstraint(["file_id"], ["files.id"]),
             _index("file_id", "id"),
+            _index("xact", "id", where=MOVES),
+            _index("owner", "xact", "id", where=MOVES),
         ],
     )
 
@@ -123,6 +131,8 @@ class FileEventModel(ormar.Model):
     from_status: str | None = ormar.Text(nullable=True)
     to_status: str | None = ormar.Text(nullable=True)
     detail: dict[str, Any] = jsonb_field()
+    xact: int = xid8_field(nullable=False, server_default=text("pg_current_xact_id()"))
+    owner: str | None = ormar.Text(nullable=True)
 
 
 class IdempotencyKeyModel(ormar.Model):
