@@ -42,7 +42,9 @@ class Server:
 @contextmanager
 def slipway(stage: Stage) -> Iterator[Server]:
     """The service, with everything on that counts, and nothing refused by the rate limit."""
-    with _running(stage, "slipway", ["app", "serve"], service_environment(stage)) as server:
+    with _running(
+        stage, "slipway", ["app", "serve", "--no-worker"], service_environment(stage)
+    ) as server:
         yield server
 
 
