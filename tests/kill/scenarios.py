@@ -13,12 +13,13 @@ from app.domain.event import delete_requested
 from app.domain.file import FileRecord, FileStatus
 from app.domain.parts import MIN_PART_SIZE
 from app.domain.ports import UploadSpec
-from app.domain.removal import takeover
+from app.domain.removal import first_look, takeover
 from app.domain.upload_request import RequestedMethod, UploadRequest
 from app.service.file_storage import FileRef
 from app.service.part_urls import IssuedParts
 from app.service.presigned_url import Upload
 from tests.kill.stage import Stage, Stopped
+from tests.support.aftermath import run_jobs
 from tests.support.checksums import checksum_of
 
 UPLOADED, PROCESSING = FileStatus.UPLOADED, FileStatus.PROCESSING
@@ -55,6 +56,8 @@ class Scenario:
     again: Act | None = None
     returned: tuple[str, ...] = ()
     lost: int = 0
+    late: bool = False
+    """Bytes came when the file had ended, which only a sweep finds out."""
 
 
 # What was before
@@ -123,16 +126,20 @@ def expired(before: Given) -> Given:
     return given
 
 
-async def stray(stage: Stage) -> Files:
-    """Bytes came by a live URL of a file that had failed, and the time to look has come."""
-    upload = await stage.ask(ONE)
-    await report(FAILED)(stage, [upload.record])
-    await discard(stage, [upload.record])
-    await stage.send(upload)
-    [record] = await stage.files()
-    assert record.remove_at is not None
-    stage.clock.reach(record.remove_at)
-    return [record]
+def stray(end: Act) -> Given:
+    """Bytes came by a live URL of a file after its end, and the time to look has come."""
+
+    async def given(stage: Stage) -> Files:
+        upload = await stage.ask(ONE)
+        await end(stage, [upload.record])
+        await run_jobs(stage.services, stage.adapters.ledger, stage.owner, stage.clock())
+        await stage.send(upload)
+        record = await stage.adapters.repository.load(upload.record.id)
+        assert record is not None
+        stage.clock.reach(first_look(record, stage.clock()))
+        return [record]
+
+    return given
 
 
 async def deletion_asked(stage: Stage, files: Files) -> None:
@@ -240,9 +247,9 @@ def asking(
     )
 
 
-def working(name: str, given: Given, act: Act, end: str) -> Scenario:
+def working(name: str, given: Given, act: Act, end: str, *, late: bool = False) -> Scenario:
     """A worker's doing, which the next one takes up."""
-    return Scenario(name=name, given=given, act=act, untouched=(end,), ends=(end,))
+    return Scenario(name=name, given=given, act=act, untouched=(end,), ends=(end,), late=late)
 
 
 _uploaded = after(sent(ONE), report(UPLOADED))
@@ -295,7 +302,8 @@ SCENARIOS = [
     working("sweep some parts", expired(sent(TWO_PARTS, 2)), sweep, FAILED),
     working("sweep other parts", expired(sent(SUMMED)), sweep, FAILED),
     working("sweep an upload nobody knows", expired(interrupted(PARTS, 2)), sweep, FAILED),
-    working("sweep a stray", stray, sweep, FAILED),
+    working("sweep a stray of a failed file", stray(report(FAILED)), sweep, FAILED, late=True),
+    working("sweep a stray of a deleted file", stray(delete), sweep, DELETED, late=True),
     working("discard a file in parts", _failed_in_parts, discard, FAILED),
     working("discard an object", after(_uploaded, report(FAILED)), discard, FAILED),
     working("finish a deletion", after(_uploaded, deletion_asked), finish_deletion, DELETED),

@@ -27,7 +27,8 @@ from tests.fakes.file_repository import InMemoryFileRepository
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.support.aftermath import ListedStore
 from tests.support.databases import opened
-from tests.support.killing import OnStep, Steps
+from tests.support.killing import OnCall, Watched, ignore, is_step
+from tests.support.ledger import InMemoryLedger, Ledger, PostgresLedger
 from tests.support.stores import send_signed
 
 POLICIES = Policies(
@@ -61,6 +62,7 @@ class Clock:
 class Adapters:
     repository: FileRepository
     store: ListedStore
+    ledger: Ledger
     send: Send
 
 
@@ -71,18 +73,22 @@ class Stage:
     adapters: Adapters
     clock: Clock
     owner: str
-    on_step: OnStep = lambda step: None
+    after_call: OnCall = ignore
     services: Services = field(init=False)
 
     def __post_init__(self) -> None:
         self.services = build_services(
-            repository=Steps("repository", self.adapters.repository, self.on_step),
-            store=Steps("store", self.adapters.store, self.on_step),
+            repository=Watched("repository", self.adapters.repository, after=self.after_call),
+            store=Watched("store", self.adapters.store, after=self.after_call),
             policies=POLICIES,
             metrics=Metrics(),
             clock=self.clock,
             key_prefix=self.owner,
         )
+
+    @property
+    def folder(self) -> str:
+        return f"{self.owner}/"
 
     @property
     def user(self) -> Principal:
@@ -92,11 +98,11 @@ class Stage:
         """The same owner, whose next use case stops with `Stopped` once so many steps are done."""
         done = itertools.count(1)
 
-        def on_step(step: str) -> None:
-            if next(done) == steps:
+        async def after_call(call: str) -> None:
+            if is_step(call) and next(done) == steps:
                 raise Stopped
 
-        return dataclasses.replace(self, on_step=on_step)
+        return dataclasses.replace(self, after_call=after_call)
 
     async def files(self) -> list[FileRecord]:
         """Those that are not deleted."""
@@ -130,12 +136,13 @@ class Stopped(Exception):
 
 
 def in_memory(clock: Clock) -> Adapters:
-    store = InMemoryObjectStore(clock=clock)
-    return Adapters(InMemoryFileRepository(), store, store.send)
+    repository, store = InMemoryFileRepository(), InMemoryObjectStore(clock=clock)
+    return Adapters(repository, store, InMemoryLedger(repository), store.send)
 
 
 def real(database: Database, store: S3ObjectStore) -> Adapters:
-    return Adapters(FileStorageRepository(database), store, send_signed)
+    ledger = PostgresLedger(database)
+    return Adapters(FileStorageRepository(database), store, ledger, send_signed)
 
 
 @asynccontextmanager

@@ -9,7 +9,8 @@ from uuid import UUID
 from app.domain.file import DOWNLOADABLE, LEGAL_MOVES, FileEvent, FileRecord, FileStatus
 from app.domain.job import Job, JobName
 from app.domain.ports import ObjectStore, StoreListing
-from app.domain.usage import Usage, held_by
+from app.domain.removal import is_unwanted
+from app.domain.usage import Amount, Usage
 from app.service.removal import RemovalService
 from app.service.sweep import SweepService
 from tests.support.ledger import Ledger
@@ -43,6 +44,14 @@ async def run_job(worker: Worker, job: Job) -> None:
     await work[job.name](job.file_id)
 
 
+async def run_jobs(worker: Worker, ledger: Ledger, owner: str, now: datetime) -> None:
+    """Those whose time has come."""
+    for handle, job in await ledger.jobs(owner):
+        if job.at is None or job.at <= now:
+            await run_job(worker, job)
+            await ledger.done(handle)
+
+
 async def settle(
     worker: Worker, ledger: Ledger, owner: str, set_clock: Callable[[datetime], None]
 ) -> None:
@@ -52,10 +61,7 @@ async def settle(
         if due is None:
             return
         set_clock(due)
-        for handle, job in await ledger.jobs(owner):
-            if job.at is None or job.at <= due:
-                await run_job(worker, job)
-                await ledger.done(handle)
+        await run_jobs(worker, ledger, owner, due)
         await worker.sweep.run()
     raise AssertionError(f"after {ROUNDS} rounds there still is something due at {due}")
 
@@ -108,11 +114,26 @@ async def wrong_in_store(
     return found + [f"unfinished upload of {upload.key}" for upload in uploads]
 
 
-def wrong_usage(records: Iterable[FileRecord], charged: Usage) -> list[str]:
-    """A charge that is not the sum over the records."""
-    held = (held_by(r.status, r.deleted_at, r.file_size) for r in records)
-    total = sum(held, Usage())
+async def unwanted_in_store(
+    records: Iterable[FileRecord], store: ListedStore, folder: str
+) -> list[str]:
+    """What the store holds of files that failed or were deleted."""
+    keys = {record.key for record in records if is_unwanted(record)}
+    objects = [entry.key for entry in await everything(store.list_objects(folder))]
+    uploads = [entry.key for entry in await everything(store.unfinished_uploads(folder))]
+    return [key for key in objects + uploads if key in keys]
+
+
+def wrong_usage(records: Sequence[FileRecord], charged: Usage) -> list[str]:
+    """A charge that is not for the files that arrived, or may arrive."""
+    used = sum((_amount(r) for r in records if is_kept(r)), Amount())
+    reserved = sum((_amount(r) for r in records if is_pending(r)), Amount())
+    total = Usage(used, reserved)
     return [] if charged == total else [f"charged with {charged}, holds {total}"]
+
+
+def _amount(record: FileRecord) -> Amount:
+    return Amount(1, record.file_size)
 
 
 def wrong_trail(record: FileRecord, trail: Sequence[FileEvent]) -> list[str]:

@@ -4,9 +4,10 @@ Services only call ports, one after the other. What a process that is killed lea
 on which of the calls that change something were done, so these calls are the steps.
 """
 
+import inspect
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 _OF_REPOSITORIES = {"find", "find_all", "page", "events", "load", "due", "due_removals"}
@@ -15,27 +16,42 @@ _SIGNING = {"presign_upload", "presign_parts", "presign_download"}
 READS = frozenset(_OF_REPOSITORIES | _OF_STORES | _SIGNING)
 """The calls that change nothing. Whatever else a port has is a step."""
 
-OnStep = Callable[[str], None]
-"""Told the name of a step (`store.delete`) when it is done and nothing has been made of it yet."""
+OnCall = Callable[[str], Awaitable[None]]
+"""Told the name of a call: `store.delete`."""
 
 
-class Steps:
-    """A port whose steps are told of."""
+def is_step(call: str) -> bool:
+    return call.partition(".")[2] not in READS
 
-    def __init__(self, name: str, port: Any, on_step: OnStep) -> None:
-        self._name, self._port, self._on_step = name, port, on_step
+
+async def ignore(call: str) -> None:
+    """Where nobody has to be told."""
+
+
+class Watched:
+    """A port that tells of its calls: before each, and when its answer is there but not yet used.
+
+    Listings page by page are not told of.
+    """
+
+    def __init__(
+        self, name: str, port: Any, *, before: OnCall = ignore, after: OnCall = ignore
+    ) -> None:
+        self._name, self._port = name, port
+        self._before, self._after = before, after
 
     def __getattr__(self, name: str) -> Any:
         member = getattr(self._port, name)
-        if name in READS or not callable(member):
+        if not inspect.iscoroutinefunction(member):
             return member
 
-        async def step(*values: Any, **named: Any) -> Any:
+        async def watched(*values: Any, **named: Any) -> Any:
+            await self._before(f"{self._name}.{name}")
             answer = await member(*values, **named)
-            self._on_step(f"{self._name}.{name}")
+            await self._after(f"{self._name}.{name}")
             return answer
 
-        return step
+        return watched
 
 
 class KillAfter:
@@ -44,7 +60,7 @@ class KillAfter:
     def __init__(self, steps: int) -> None:
         self._left = steps
 
-    def __call__(self, step: str) -> None:
-        self._left -= 1
+    async def __call__(self, call: str) -> None:
+        self._left -= is_step(call)
         if self._left == 0:
             os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,356 @@
+"""Whatever clients, workers, stores and clocks do: no illegal state, no byte lost or left behind.
+
+The machine plays several owners on the twins, which the contract suites hold to the real thing.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    multiple,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from app.domain.checksum import Checksum, ChecksumAlgorithm
+from app.domain.file import FileStatus, UploadMethod
+from app.domain.job import Job
+from app.domain.ports import SignedRequest
+from app.domain.principal import Principal, Scope
+from app.domain.removal import LONGEST_TRANSFER
+from app.domain.upload_request import RequestedMethod, UploadRequest
+from app.service.file_storage import FileRef
+from app.service.part_urls import IssuedParts
+from app.service.presigned_url import Upload
+from tests.fakes.bucket import StoredObject
+from tests.support.aftermath import (
+    faults_at_rest,
+    is_kept,
+    is_pending,
+    run_job,
+    settle,
+    wrong_trail,
+    wrong_usage,
+)
+from tests.support.checksums import checksum_of
+from tests.support.life import (
+    MAX_BYTES,
+    MAX_FILES,
+    MAX_IN_FLIGHT,
+    PART,
+    Life,
+    Strike,
+    Trouble,
+    folder,
+)
+
+PUT, MULTIPART = RequestedMethod.PUT, RequestedMethod.MULTIPART
+OWNERS = ("alice", "bob")
+SIZES = (0, 1, PART, 2 * PART + 1)
+"""Of files: none, one, one and three parts."""
+
+MOST = 5
+"""Files in one life, or none would get far."""
+
+JUMPS = tuple(
+    timedelta(**jump)
+    for jump in ({"seconds": 30}, {"minutes": 16}, {"hours": 5}, {"hours": 25}, {"days": 8})
+)
+
+
+@dataclass(eq=False)
+class Client:
+    """What a client knows of its file: the id and every URL that it ever got."""
+
+    principal: Principal
+    id: UUID
+    urls: list[SignedRequest] = field(default_factory=list)
+    parts: list[IssuedParts] = field(default_factory=list)
+
+    def note(self, upload: Upload) -> None:
+        self.urls += [upload.signed] if upload.signed else []
+        self.parts += [upload.parts] if upload.parts else []
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """A PUT or POST whose URL was good when it began."""
+
+    key: str
+    object: StoredObject
+    once: bool
+    until: datetime
+
+
+def content(size: int, right: bool = True) -> bytes:
+    return (b"x" if right else b"y") * size
+
+
+async def complete(life: Life, client: Client) -> None:
+    await life.services.multipart.complete(client.principal, client.id)
+
+
+async def complete_with_list(life: Life, client: Client) -> None:
+    held = await life.services.multipart.held_parts(client.principal, client.id)
+    claimed = {part.number: part.etag for part in held.parts}
+    await life.services.multipart.complete(client.principal, client.id, claimed)
+
+
+async def abort(life: Life, client: Client) -> None:
+    await life.services.multipart.abort(client.principal, client.id)
+
+
+async def delete(life: Life, client: Client) -> None:
+    await life.services.files.delete(client.principal, client.id)
+
+
+async def download(life: Life, client: Client) -> None:
+    await life.services.files.download_url(client.principal, client.id)
+
+
+async def more_parts(life: Life, client: Client) -> None:
+    client.parts.append(await life.services.part_urls.sign_parts(client.principal, client.id, [1]))
+
+
+async def sweep(life: Life, client: Client) -> None:
+    await life.services.sweep.run()
+
+
+def report(status: FileStatus) -> "Use":
+    async def use(life: Life, client: Client) -> None:
+        ref = FileRef(id=client.id)
+        await life.services.files.update_status(client.principal, ref, status)
+
+    return use
+
+
+Use = Callable[[Life, Client], Awaitable[None]]
+
+USES: Mapping[str, Use] = {
+    **{use.__name__: use for use in (complete, complete_with_list, abort, delete, download)},
+    **{use.__name__: use for use in (more_parts, sweep)},
+    **{f"report {status}": report(status) for status in FileStatus},
+}
+
+uses = st.sampled_from(sorted(USES))
+strikes = st.none() | st.builds(Strike, trouble=st.sampled_from(Trouble), calls=st.integers(0, 5))
+
+
+@st.composite
+def requests(
+    draw: Callable[[st.SearchStrategy[Any]], Any], *methods: RequestedMethod
+) -> UploadRequest:
+    size = draw(st.sampled_from(SIZES))
+    return UploadRequest(
+        filename="file.txt",
+        type="text/plain",
+        file_size=size,
+        method=draw(st.sampled_from(methods or tuple(RequestedMethod))),
+        checksum=draw(st.none() | st.just(_checksum(size))),
+        policy=draw(st.sampled_from(["default", "auto"])),
+    )
+
+
+def _checksum(size: int) -> Checksum:
+    return checksum_of(ChecksumAlgorithm.CRC32C, content(size))
+
+
+class LifeOfAFile(RuleBasedStateMachine):
+    clients = Bundle("clients")
+    transfers = Bundle("transfers")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._loop = asyncio.new_event_loop()
+        self.life = Life()
+
+    @initialize(target=clients, wishes=st.tuples(requests(PUT), requests(MULTIPART), requests()))
+    def begin(self, wishes: tuple[UploadRequest, ...]) -> Any:
+        return self.create("alice", list(wishes), None, None)
+
+    @precondition(lambda self: len(self.life.repository.records) < MOST)
+    @rule(
+        target=clients,
+        owner=st.sampled_from(OWNERS),
+        wishes=st.lists(requests(), min_size=1, max_size=2),
+        key=st.none() | st.sampled_from(["k1", "k2"]),
+        strike=strikes,
+    )
+    def create(
+        self, owner: str, wishes: list[UploadRequest], key: str | None, strike: Strike | None
+    ) -> Any:
+        principal = Principal(owner, frozenset({Scope.READ, Scope.WRITE, Scope.PROCESS}))
+        service = self.life.services.presigned_urls
+        seen: list[Upload] = []
+
+        async def ask() -> None:
+            if len(wishes) > 1:
+                seen.extend(await service.create_many(principal, wishes, key))
+            else:
+                seen.append(await service.create(principal, wishes[0], key))
+
+        self._attempt(ask, strike, faster=ask)
+        known = {upload.record.id: Client(principal, upload.record.id) for upload in seen}
+        for upload in seen:
+            known[upload.record.id].note(upload)
+        return multiple(*known.values())
+
+    @rule(client=clients, faster=uses, strike=strikes)
+    def finish(self, client: Client, faster: str, strike: Strike | None) -> None:
+        """As an honest client does."""
+        in_parts = self._record(client).method is UploadMethod.MULTIPART
+        self.use(client, "complete" if in_parts else "report uploaded", faster, strike)
+
+    @rule(client=clients, use=uses, faster=uses, strike=strikes)
+    def use(self, client: Client, use: str, faster: str, strike: Strike | None) -> None:
+        self._attempt(
+            lambda: USES[use](self.life, client),
+            strike,
+            faster=lambda: USES[faster](self.life, client),
+        )
+
+    @rule(client=clients)
+    def send(self, client: Client) -> None:
+        """All of it, by the newest URLs."""
+        self._put(client, self._record(client).file_size)
+        for issued in client.parts[-1:]:
+            for number in issued.numbers:
+                self._put_part(issued, number)
+
+    @rule(client=clients, right=st.booleans(), more=st.integers(0, 1))
+    def send_other_bytes(self, client: Client, right: bool, more: int) -> None:
+        """Or the right ones once more."""
+        self._put(client, self._record(client).file_size + more, right)
+
+    @rule(client=clients, number=st.integers(1, 3), right=st.booleans(), more=st.integers(0, 1))
+    def send_part(self, client: Client, number: int, right: bool, more: int) -> None:
+        """One part, by the oldest URLs."""
+        for issued in client.parts[:1]:
+            if number in issued.numbers:
+                self._put_part(issued, number, right, more)
+
+    @rule(target=transfers, client=clients)
+    def begin_to_send(self, client: Client) -> Any:
+        """A slow transfer, by the oldest URL."""
+        if not client.urls or self.life.now >= client.urls[0].expires_at:
+            return multiple()
+        record = self._record(client)
+        stored = StoredObject(content(record.file_size), record.type, record.checksum)
+        once = client.urls[0].method == "PUT"
+        return Transfer(record.key, stored, once, self.life.now + LONGEST_TRANSFER)
+
+    @rule(transfer=consumes(transfers))
+    def end_sending(self, transfer: Transfer) -> None:
+        objects = self.life.store.objects
+        if self.life.now < transfer.until and not (transfer.once and transfer.key in objects):
+            objects[transfer.key] = transfer.object
+
+    @rule(strike=strikes)
+    def sweep(self, strike: Strike | None) -> None:
+        self._attempt(self.life.services.sweep.run, strike)
+
+    @rule(number=st.integers(0, 5), again=st.booleans(), strike=strikes)
+    def run_job(self, number: int, again: bool, strike: Strike | None) -> None:
+        """Any job, early or late; it may stay in the queue though it was done."""
+        jobs = self.life.repository.jobs
+        if number < len(jobs):
+            job = jobs[number]
+            self._attempt(lambda: self._do(job, again), strike)
+
+    async def _do(self, job: Job, again: bool) -> None:
+        await run_job(self.life.services, job)
+        if not again:
+            self.life.repository.jobs.remove(job)
+
+    @rule(by=st.sampled_from(JUMPS))
+    def wait(self, by: timedelta) -> None:
+        self.life.reach(self.life.now + by)
+
+    @invariant()
+    def trails_are_legal(self) -> None:
+        for record in self.life.repository.records.values():
+            assert wrong_trail(record, self.life.repository.trail[record.id]) == []
+
+    @invariant()
+    def quota_is_exact(self) -> None:
+        for owner in OWNERS:
+            records = self._run(self.life.ledger.records(owner))
+            usage = self.life.repository.standing(owner).usage
+            assert wrong_usage(records, usage) == []
+            assert usage.reserved.bytes <= MAX_IN_FLIGHT
+            assert usage.used.bytes + usage.reserved.bytes <= MAX_BYTES
+            assert usage.used.files + usage.reserved.files <= MAX_FILES
+
+    @invariant()
+    def nothing_vanishes(self) -> None:
+        """What arrived is there, and what is begun goes on, until a deletion is asked for."""
+        for record in self.life.repository.records.values():
+            events = {event.event for event in self.life.repository.trail[record.id]}
+            if "delete_requested" in events:
+                continue
+            stored = self.life.store.objects.get(record.key)
+            if is_kept(record):
+                assert stored is not None, record
+                assert len(stored.body) == record.file_size
+                assert stored.etag == record.etag or record.method == "POST"
+            elif is_pending(record) and record.upload_id is not None:
+                assert stored or record.upload_id in self.life.store.uploads, record
+
+    def teardown(self) -> None:
+        """Once all is quiet, nothing is pending, owed or left behind."""
+        try:
+            for owner in OWNERS:
+                self._run(self._rest(owner))
+        finally:
+            self._loop.close()
+
+    async def _rest(self, owner: str) -> None:
+        life = self.life
+        await settle(life.services, life.ledger, owner, life.reach)
+        assert await faults_at_rest(life.ledger, life.store, owner, folder(owner)) == []
+
+    def _attempt(self, use_case: Any, strike: Strike | None, faster: Any = None) -> Any:
+        return self._run(self.life.attempt(use_case, strike, faster))
+
+    def _run(self, call: Any) -> Any:
+        return self._loop.run_until_complete(call)
+
+    def _put(self, client: Client, size: int, right: bool = True) -> None:
+        for signed in client.urls[-1:]:
+            self._run(self.life.store.send(signed, content(size, right)))
+
+    def _put_part(
+        self, issued: IssuedParts, number: int, right: bool = True, more: int = 0
+    ) -> None:
+        url = issued.signed.urls[issued.numbers.index(number)]
+        size = issued.record.plan.size_of(number) + more
+        self._run(self.life.store.send_part(url, content(size, right)))
+
+    def _record(self, client: Client) -> Any:
+        return self.life.repository.records[client.id]
+
+
+def test_the_life_of_a_file() -> None:
+    run_state_machine_as_test(
+        LifeOfAFile,
+        settings=settings(
+            max_examples=150,
+            stateful_step_count=40,
+            deadline=None,
+            derandomize=True,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
