@@ -8,10 +8,12 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 import schemathesis
 import uvicorn
 from hypothesis import HealthCheck, settings
+from schemathesis import GenerationMode
 
 from app.main import create_app
 from app.settings import Settings
@@ -38,15 +40,45 @@ def live_url(settings: Settings) -> Iterator[str]:
 schema = schemathesis.openapi.from_dict(create_app(Settings(_env_file=None)).openapi())
 
 
-@schema.parametrize()
-@settings(
+chosen = settings(
     max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
 )
-def test_the_service_is_what_its_document_says(case: Any, live_url: str) -> None:
-    token = token_for("schemathesis", "files:read files:write files:process")
+fewer = settings(chosen, max_examples=EXAMPLES // 4)
+
+
+def call_and_validate(case: Any, live_url: str) -> None:
     case.call_and_validate(
         base_url=live_url,
-        headers={"Authorization": f"Bearer {token}"},
+        headers=as_somebody(),
         # Policies, cursors and "exactly one of" are rules that a schema cannot tell.
         excluded_checks=[schemathesis.checks.positive_data_acceptance],
     )
+
+
+def as_somebody() -> dict[str, str]:
+    token = token_for("schemathesis", "files:read files:write files:process")
+    return {"Authorization": f"Bearer {token}"}
+
+
+@schema.parametrize()
+@chosen
+def test_the_service_is_what_its_document_says(case: Any, live_url: str) -> None:
+    call_and_validate(case, live_url)
+
+
+@schema.include(tag="multipart").parametrize()
+@fewer
+def test_so_it_is_about_an_upload_that_exists(case: Any, live_url: str) -> None:
+    """In two parts, the second of which has arrived; a new one each time."""
+    if case.meta.generation.mode is GenerationMode.POSITIVE:
+        case.path_parameters["id"] = begun(live_url)
+    call_and_validate(case, live_url)
+
+
+def begun(live_url: str) -> str:
+    body = {"filename": "a", "type": "text/plain", "file_size": 16 * 1024**2 + 5}
+    asked = {**body, "method": "multipart"}
+    answer = httpx.post(f"{live_url}/presigned-url", json=asked, headers=as_somebody())
+    record = answer.raise_for_status().json()
+    httpx.put(record["multipart"]["parts"][1]["url"], content=b"hello").raise_for_status()
+    return str(record["id"])
