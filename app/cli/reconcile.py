@@ -16,6 +16,8 @@ from app.infrastructure.logging import configure_logging
 from app.settings import Settings
 
 if TYPE_CHECKING:
+    from app.cli.reconcile_report import JsonReport, TextReport
+    from app.container import Container
     from app.service.reconcile import Outcome, Wish
 
 FOUND, FAILED = 1, 2
@@ -66,18 +68,29 @@ def _compare(wish: "Wish", as_json: bool) -> "Outcome":
 
 
 async def _report(settings: Settings, wish: "Wish", as_json: bool) -> "Outcome":
-    from app.cli.reconcile_progress import progress
+    from botocore.exceptions import BotoCoreError
+
     from app.cli.reconcile_report import JsonReport, TextReport
     from app.container import open_container
     from app.infrastructure.metrics import Metrics
+    from app.infrastructure.storage.failures import unavailable
 
     report = JsonReport() if as_json else TextReport()
-    async with open_container(settings, metrics=Metrics()) as container:
-        await container.pings["migrations"]()
-        started = time.monotonic()
-        with progress(await container.reconcile.estimate()) as on_seen:
-            outcome = await container.reconcile.run(
-                wish, on_finding=report.finding, on_seen=on_seen
-            )
-        report.end(outcome, time.monotonic() - started)
-        return outcome
+    try:
+        async with open_container(settings, metrics=Metrics()) as container:
+            return await _run(container, wish, report)
+    except BotoCoreError as error:  # of the opening, such as a profile that there is not
+        raise unavailable(error) from error
+
+
+async def _run(
+    container: "Container", wish: "Wish", report: "JsonReport | TextReport"
+) -> "Outcome":
+    from app.cli.reconcile_progress import progress
+
+    await container.pings["migrations"]()
+    started = time.monotonic()
+    with progress(await container.reconcile.estimate()) as on_seen:
+        outcome = await container.reconcile.run(wish, on_finding=report.finding, on_seen=on_seen)
+    report.end(outcome, time.monotonic() - started)
+    return outcome

@@ -354,3 +354,22 @@ class TestCommand:
         monkeypatch.setenv("S3_SECRET_KEY", "another")
         result = await run()
         assert (result.exit_code, "denies access" in result.stderr) == (2, True)
+
+    @pytest.mark.parametrize(
+        ("name", "value", "said"),
+        [
+            ("AWS_PROFILE", "nobody", "S3"),
+            ("S3_BUCKET", "not-there", "S3_BUCKET"),
+            ("DATABASE_URL", "postgresql://nobody@127.0.0.1:9/none", "database"),
+            ("DATABASE_URL", "mysql://x", "DATABASE_URL"),
+            ("UPLOAD_POLICIES_FILE", "/not/there.toml", "not/there"),
+        ],
+    )
+    async def test_says_in_one_line_why_it_cannot_run(
+        self, run: Any, monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+    ) -> None:
+        monkeypatch.setenv(name, value)
+        result = await run("--json")
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert said in result.stderr
+        assert result.stderr.count("\n") == 1
