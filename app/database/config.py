@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import QueuePool
 
 from app.database.binding import models_on
+from app.database.doorbell import CHANNEL, Doorbell
 from app.database.engine import CONNECT_TIMEOUT, Connection, create_engine, dsn
 from app.database.failures import Interrupted, is_interruption, is_unavailable, unavailable
 
@@ -32,6 +33,7 @@ class Database:
         self._pool_size = pool_size
         self._timeout = timeout
         self._opened: AsyncEngine | None = None
+        self._doorbell = Doorbell(self._notify)
 
     async def open(self) -> None:
         self._opened = create_engine(
@@ -47,6 +49,7 @@ class Database:
 
     async def close(self) -> None:
         """Give the server CONNECT_TIMEOUT to take its leave."""
+        await self._doorbell.close()
         engine, self._opened = self._opened, None
         if engine is not None:
             with suppress(TimeoutError):
@@ -55,6 +58,13 @@ class Database:
     async def ping(self) -> None:
         """Raise `DatabaseUnavailable` unless the server answers."""
         await self.run(lambda connection: connection.fetchval("SELECT 1"))
+
+    def wake_listeners(self) -> None:
+        """Have all who listen, in whichever process, look for changes of files that are committed.
+
+        Soon, in the background, and not for certain.
+        """
+        self._doorbell.ring()
 
     def pool_status(self) -> dict[str, int]:
         """Connections by state: the `size` allowed, and of these `idle` and `in_use`."""
@@ -93,6 +103,9 @@ class Database:
                     # Whatever state it is in, nobody else shall wait on it.
                     driver.terminate()
                 raise
+
+    async def _notify(self) -> None:
+        await self.run(lambda connection: connection.execute(f"NOTIFY {CHANNEL}"))
 
     def _session(self) -> dict[str, str]:
         return {

@@ -138,6 +138,8 @@ class FileStorageRepository(Housekeeping):
         moved = await self._database.run(
             lambda connection: connection.fetchval(statements.MOVE, *values), repeatable=False
         )
+        if moved:
+            self._database.wake_listeners()
         return bool(moved)
 
     async def extend(

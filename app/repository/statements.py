@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import Table
 from sqlalchemy.dialects.postgresql import dialect
 
-from app.database.models import MOVES, FileEventModel, FileModel
+from app.database.models import FileEventModel, FileModel
 from app.domain.usage import Limits
 from app.repository import quota_statements
 from app.repository.mapping import EVENT_COLUMNS, FILE_COLUMNS, JOB_COLUMNS, MUTABLE_COLUMNS
@@ -19,9 +19,6 @@ _FILES: Table = FileModel.ormar_config.table
 _EVENTS: Table = FileEventModel.ormar_config.table
 QUEUE = "files"
 """The queue of every job about a file."""
-
-CHANNEL = "slipway_files"
-"""Where PostgreSQL is told, without any content, that a file has changed."""
 
 _DIALECT = dialect()  # type: ignore[no-untyped-call]
 
@@ -128,13 +125,9 @@ WITH moved AS (
         {_parameters(_EVENTS, EVENT_COLUMNS, _FIRST_EVENT, "[]")}
     ) WITH ORDINALITY AS event ({_list(EVENT_COLUMNS)}, step)
     ORDER BY step
-    RETURNING id, event, from_status
-), woken AS (
-    SELECT pg_notify('{CHANNEL}', '') FROM told WHERE {MOVES}
 ), settled AS ({quota_statements.settling("moved", "$2", _FIRST_COUNTER)}
 ), deferred AS ({_deferred("moved", _FIRST_COUNTER + len(quota_statements.COUNTERS))})
-SELECT EXISTS (SELECT FROM moved),
-    (SELECT count(*) FROM woken), (SELECT count(*) FROM deferred)
+SELECT EXISTS (SELECT FROM moved), (SELECT count(*) FROM deferred)
 """
 """Compare and set: id, owner, status, ends_at and upload_id before; MUTABLE_COLUMNS; an array per
 EVENT_COLUMNS; what to add to the owner's counters; an array per JOB_COLUMNS."""
