@@ -12,6 +12,7 @@ from app.container import build_reconcile
 from app.domain.event import delete_requested
 from app.domain.file import FileRecord, FileStatus
 from app.domain.ports import ObservedObject, UploadSpec
+from app.domain.principal import Principal
 from app.domain.reconciliation import AT_REST, STRANGE_FOR, Finding, Kind
 from app.domain.usage import Amount, Usage
 from app.exceptions.errors import InvalidRequest, StorageUnavailable
@@ -312,15 +313,29 @@ async def test_everything_is_looked_at_however_many_pages_it_takes(
     records = [await world.arrived() for _ in range(5)]
     for record in records[::2]:
         del world.store.objects[record.key]
+    for owner in ("bob", "carol"):
+        await world.uploads.create(Principal(owner, ALICE.scopes), HELLO)
+    world.records.miscounted["carol"] = Usage(used=Amount(1, 5))
     seen: list[tuple[Stage, int]] = []
     found: list[Finding] = []
     outcome = await world.reconcile.run(
         Wish(), on_finding=found.append, on_seen=lambda stage, count: seen.append((stage, count))
     )
-    assert [finding.file_id for finding in found] == [record.id for record in records[::2]]
-    assert sum(count for stage, count in seen if stage is Stage.RECORDS) == 5
+    assert [finding.file_id for finding in found[:-1]] == [record.id for record in records[::2]]
+    assert found[-1].owner == "carol"
+    assert sum(count for stage, count in seen if stage is Stage.RECORDS) == 7
     assert (Stage.OBJECTS, 2) in seen
-    assert outcome.remaining == 3
+    assert outcome.remaining == 4
+
+
+async def test_every_page_of_overdue_uploads_is_ended(
+    world: Harbour, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(survey, "PAGE", 2)
+    records = [(await world.uploads.create(ALICE, HELLO)).record for _ in range(5)]
+    world.now = records[-1].ends_at + LATER
+    assert await world.kinds(repair=True) == [(Kind.UPLOAD_OVERDUE, True)] * 5
+    assert await world.kinds() == []
 
 
 async def test_objects_that_are_there_are_not_asked_for_one_by_one(world: Harbour) -> None:
@@ -416,6 +431,21 @@ class TestMeanwhile:
         assert await world.status(record) is UPLOADED
         assert len(world.repository.trail[record.id]) == 2
         assert record.key in world.store.objects
+
+    async def test_an_overdue_upload_is_put_off(self, world: Harbour) -> None:
+        record = (await world.uploads.create(ALICE, HELLO)).record
+        world.now = record.ends_at + LATER
+        honest = world.repository.load
+
+        async def load(file_id: UUID) -> FileRecord | None:
+            world.repository.records[file_id] = dataclasses.replace(
+                record, ends_at=world.now + LATER
+            )
+            return await honest(file_id)
+
+        world.repository.load = load  # type: ignore[method-assign]
+        await world.compare(repair=True)
+        assert await world.status(record) is PENDING
 
     async def test_a_stray_upload_is_finished(self, world: Harbour) -> None:
         upload = await world.begun()
