@@ -438,6 +438,7 @@ class TestMeanwhile:
         honest = world.repository.load
 
         async def load(file_id: UUID) -> FileRecord | None:
+            world.repository.load = honest  # type: ignore[method-assign]
             world.repository.records[file_id] = dataclasses.replace(
                 record, ends_at=world.now + LATER
             )
