@@ -95,7 +95,8 @@ async def faults_at_rest(ledger: Ledger, store: ListedStore, owner: str, folder:
     found += await wrong_in_store(records, store, folder)
     found += wrong_usage(records, await ledger.usage(owner))
     for record in records:
-        found += wrong_trail(record, await ledger.trail(record.id))
+        trail = await ledger.trail(record.id)
+        found += wrong_trail(record, trail) + undone_deletion(record, trail)
     return found
 
 
@@ -150,6 +151,11 @@ def wrong_trail(record: FileRecord, trail: Sequence[FileEvent]) -> list[str]:
     if ends != (record.deleted_at is not None):
         found.append(f"{record.id} was deleted at {record.deleted_at}, {ends} times in its trail")
     return found
+
+
+def undone_deletion(record: FileRecord, trail: Sequence[FileEvent]) -> list[str]:
+    asked = any(event.event == "delete_requested" for event in trail)
+    return [f"{record.id} was to be deleted"] if asked and record.deleted_at is None else []
 
 
 async def everything(pages: AsyncIterator[Sequence[T]]) -> list[T]:

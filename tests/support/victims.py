@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, BinaryIO, NoReturn, TypeVar
 
 T = TypeVar("T")
 
@@ -49,11 +49,18 @@ class Victims:
 def breed(prepare: Callable[[Any], T], live: Callable[[T, Any], None]) -> None:
     """Prepare once, then let a victim live for each order that comes, until there come no more."""
     prepared = prepare(pickle.load(sys.stdin.buffer))
-    with suppress(EOFError):
+    with _private_stdout() as answers, suppress(EOFError):
         while True:
             ended = _sacrifice(live, prepared, pickle.load(sys.stdin.buffer))
-            pickle.dump(ended, sys.stdout.buffer)
-            sys.stdout.buffer.flush()
+            pickle.dump(ended, answers)
+            answers.flush()
+
+
+def _private_stdout() -> BinaryIO:
+    """What is printed goes to stderr from now on."""
+    private = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return private
 
 
 def _sacrifice(live: Callable[[T, Any], None], prepared: T, order: Any) -> int:

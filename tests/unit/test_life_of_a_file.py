@@ -26,7 +26,6 @@ from hypothesis.stateful import (
 
 from app.domain.checksum import Checksum, ChecksumAlgorithm
 from app.domain.file import FileStatus, UploadMethod
-from app.domain.job import Job
 from app.domain.ports import SignedRequest
 from app.domain.principal import Principal, Scope
 from app.domain.removal import LONGEST_TRANSFER
@@ -40,6 +39,7 @@ from tests.support.aftermath import (
     is_kept,
     is_pending,
     run_job,
+    run_jobs,
     settle,
     wrong_trail,
     wrong_usage,
@@ -144,6 +144,8 @@ USES: Mapping[str, Use] = {
     **{f"report {status}": report(status) for status in FileStatus},
 }
 
+ENDINGS = ("abort", "report failed", "delete")
+
 uses = st.sampled_from(sorted(USES))
 strikes = st.none() | st.builds(Strike, trouble=st.sampled_from(Trouble), calls=st.integers(0, 5))
 
@@ -213,6 +215,10 @@ class LifeOfAFile(RuleBasedStateMachine):
         in_parts = self._record(client).method is UploadMethod.MULTIPART
         self.use(client, "complete" if in_parts else "report uploaded", faster, strike)
 
+    @rule(client=clients, use=st.sampled_from(ENDINGS), faster=uses, strike=strikes)
+    def end(self, client: Client, use: str, faster: str, strike: Strike | None) -> None:
+        self.use(client, use, faster, strike)
+
     @rule(client=clients, use=uses, faster=uses, strike=strikes)
     def use(self, client: Client, use: str, faster: str, strike: Strike | None) -> None:
         self._attempt(
@@ -261,18 +267,21 @@ class LifeOfAFile(RuleBasedStateMachine):
     def sweep(self, strike: Strike | None) -> None:
         self._attempt(self.life.services.sweep.run, strike)
 
-    @rule(number=st.integers(0, 5), again=st.booleans(), strike=strikes)
-    def run_job(self, number: int, again: bool, strike: Strike | None) -> None:
-        """Any job, early or late; it may stay in the queue though it was done."""
-        jobs = self.life.repository.jobs
-        if number < len(jobs):
-            job = jobs[number]
-            self._attempt(lambda: self._do(job, again), strike)
+    @rule(strike=strikes)
+    def run_jobs(self, strike: Strike | None) -> None:
+        """Those that are due, as a worker does."""
+        ledger = self.life.ledger
+        for owner in OWNERS:
+            self._attempt(
+                lambda owner=owner: run_jobs(self.life.services, ledger, owner, self.life.now),
+                strike,
+            )
 
-    async def _do(self, job: Job, again: bool) -> None:
-        await run_job(self.life.services, job)
-        if not again:
-            self.life.repository.jobs.remove(job)
+    @rule(number=st.integers(0, 5))
+    def run_job(self, number: int) -> None:
+        """Any job, too early or not, which another worker then does once more."""
+        for job in self.life.repository.jobs[number : number + 1]:
+            self._attempt(lambda job=job: run_job(self.life.services, job), None)
 
     @rule(by=st.sampled_from(JUMPS))
     def wait(self, by: timedelta) -> None:
