@@ -3,15 +3,16 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import TypeVar, cast
+from typing import TypeVar
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.pool import QueuePool
+import asyncpg
+from sqlalchemy.pool import NullPool
 
 from app.database.binding import models_on
 from app.database.doorbell import CHANNEL, Doorbell
 from app.database.engine import CONNECT_TIMEOUT, Connection, create_engine, dsn
 from app.database.failures import Interrupted, is_interruption, is_unavailable, unavailable
+from app.database.leases import Lease, Leases
 
 T = TypeVar("T")
 
@@ -32,32 +33,30 @@ class Database:
         self._url = dsn(url)
         self._pool_size = pool_size
         self._timeout = timeout
-        self._opened: AsyncEngine | None = None
+        self._opened: Leases | None = None
         self._doorbell = Doorbell(self._notify)
 
     async def open(self) -> None:
-        self._opened = create_engine(
+        engine = create_engine(
             self._url,
             session=self._session(),
             isolation_level="AUTOCOMMIT",
-            pool_size=self._pool_size,
-            max_overflow=0,
-            pool_timeout=min(CONNECT_TIMEOUT, self._timeout),
-            # The fewest connections stay busy, so their prepared statements stay warm.
-            pool_use_lifo=True,
+            poolclass=NullPool,
         )
+        patience = min(CONNECT_TIMEOUT, self._timeout)
+        self._opened = Leases(engine, size=self._pool_size, patience=patience)
 
     async def close(self) -> None:
         """Give the server CONNECT_TIMEOUT to take its leave."""
         await self._doorbell.close()
-        engine, self._opened = self._opened, None
-        if engine is not None:
+        leases, self._opened = self._opened, None
+        if leases is not None:
             with suppress(TimeoutError):
-                await asyncio.wait_for(engine.dispose(), CONNECT_TIMEOUT)
+                await asyncio.wait_for(leases.close(), CONNECT_TIMEOUT)
 
     async def ping(self) -> None:
         """Raise `DatabaseUnavailable` unless the server answers."""
-        await self.run(lambda connection: connection.fetchval("SELECT 1"))
+        await self.ask(lambda connection: connection.fetchval("SELECT 1"))
 
     def wake_listeners(self) -> None:
         """Have all who listen, in whichever process, look for changes of files that are committed.
@@ -68,8 +67,7 @@ class Database:
 
     def pool_status(self) -> dict[str, int]:
         """Connections by state: the `size` allowed, and of these `idle` and `in_use`."""
-        pool = cast(QueuePool, self._engine.pool)
-        return {"size": pool.size(), "idle": pool.checkedin(), "in_use": pool.checkedout()}
+        return self._leases.status()
 
     async def run(
         self, work: Callable[[Connection], Awaitable[T]], *, repeatable: bool = True
@@ -79,6 +77,15 @@ class Database:
         Queries of ormar's models run on it too. When the connection breaks on the way, `work` is
         done once more on another, unless it is not `repeatable`. Raises `DatabaseUnavailable`.
         """
+        return await self._repeat(lambda lease: self._watched(lease, work), repeatable)
+
+    async def ask(
+        self, question: Callable[[Connection], Awaitable[T]], *, repeatable: bool = True
+    ) -> T:
+        """The same for a single statement on the driver, at a fraction of the cost."""
+        return await self._repeat(lambda lease: self._timed(lease, question), repeatable)
+
+    async def _repeat(self, work: Callable[[Lease], Awaitable[T]], repeatable: bool) -> T:
         with unavailable():
             try:
                 return await self._attempt(work)
@@ -87,25 +94,54 @@ class Database:
                     raise
                 return await self._attempt(work)
 
-    async def _attempt(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        async with self._engine.connect() as connection:
-            pooled = await connection.get_raw_connection()
-            driver = cast(Connection, pooled.driver_connection)
-            with models_on(connection):
-                task = asyncio.ensure_future(work(driver))
-            await _end_within(self._timeout + CLIENT_MARGIN, task, driver)
-            try:
-                return task.result()
-            except Exception as error:
-                if driver.is_closed() or is_interruption(error):
-                    raise Interrupted from error
-                if is_unavailable(error):
-                    # Whatever state it is in, nobody else shall wait on it.
-                    driver.terminate()
+    async def _attempt(self, work: Callable[[Lease], Awaitable[T]]) -> T:
+        leases = self._leases
+        lease = await leases.take()
+        try:
+            return await work(lease)
+        except Exception as error:
+            if isinstance(error, TimeoutError):
                 raise
+            if lease.driver.is_closed() or is_interruption(error):
+                raise Interrupted from error
+            if is_unavailable(error):
+                # Whatever state it is in, nobody else shall wait on it.
+                lease.driver.terminate()
+            raise
+        finally:
+            leases.give_back(lease)
+
+    async def _timed(self, lease: Lease, question: Callable[[Connection], Awaitable[T]]) -> T:
+        """The statement ends with its connection: by itself asyncpg would wait for the server's
+        word on a cancelled one without limit."""
+        driver, limit = lease.driver, self._timeout + CLIENT_MARGIN
+        alarm = asyncio.get_running_loop().call_later(limit, driver.terminate)
+        started = alarm.when() - limit
+        try:
+            return await question(driver)
+        except asyncio.CancelledError:
+            driver.terminate()
+            raise
+        except asyncpg.PostgresConnectionError as error:
+            if asyncio.get_running_loop().time() - started >= limit:
+                raise TimeoutError from error
+            raise
+        finally:
+            alarm.cancel()
+
+    async def _watched(self, lease: Lease, work: Callable[[Connection], Awaitable[T]]) -> T:
+        with models_on(lease.connection):
+            task = asyncio.ensure_future(work(lease.driver))
+        await _end_within(self._timeout + CLIENT_MARGIN, task, lease.driver)
+        try:
+            return task.result()
+        finally:
+            if lease.connection.in_transaction():
+                # SQLAlchemy's idea of one, after a query of ormar's: the server knows of none.
+                await lease.connection.rollback()
 
     async def _notify(self) -> None:
-        await self.run(lambda connection: connection.execute(f"NOTIFY {CHANNEL}"))
+        await self.ask(lambda connection: connection.execute(f"NOTIFY {CHANNEL}"))
 
     def _session(self) -> dict[str, str]:
         return {
@@ -116,7 +152,7 @@ class Database:
         }
 
     @property
-    def _engine(self) -> AsyncEngine:
+    def _leases(self) -> Leases:
         if self._opened is None:
             raise RuntimeError("open() the database first")
         return self._opened

@@ -41,10 +41,10 @@ async def check_current(database: Database) -> None:
 async def _revision(database: Database) -> str | None:
     """The one applied last, None before the first."""
     exists = "SELECT to_regclass('alembic_version') IS NOT NULL"
-    if not await database.run(lambda connection: connection.fetchval(exists)):
+    if not await database.ask(lambda connection: connection.fetchval(exists)):
         return None
     version = "SELECT version_num FROM alembic_version"
-    revision: str | None = await database.run(lambda connection: connection.fetchval(version))
+    revision: str | None = await database.ask(lambda connection: connection.fetchval(version))
     return revision
 
 

@@ -106,11 +106,11 @@ class FileStorageRepository(Housekeeping):
         by_id = (statements.FIND_BY_ID, owner, id)
         by_key = (statements.FIND_BY_KEY, owner, key)
         question = by_key if id is None else by_id
-        row = await self._database.run(lambda connection: connection.fetchrow(*question))
+        row = await self._database.ask(lambda connection: connection.fetchrow(*question))
         return to_record(row) if row else None
 
     async def find_all(self, owner: str, ids: Sequence[UUID]) -> list[FileRecord]:
-        rows = await self._database.run(
+        rows = await self._database.ask(
             lambda connection: connection.fetch(statements.FIND_ALL, owner, ids)
         )
         found = {row["id"]: to_record(row) for row in rows}
@@ -135,7 +135,7 @@ class FileStorageRepository(Housekeeping):
             *to_job_columns(jobs),
         )
         # Not repeatable: it would take its own success for somebody else's.
-        moved = await self._database.run(
+        moved = await self._database.ask(
             lambda connection: connection.fetchval(statements.MOVE, *values), repeatable=False
         )
         if moved:
@@ -146,14 +146,14 @@ class FileStorageRepository(Housekeeping):
         self, record: FileRecord, *, expires_at: datetime, ends_at: datetime, event: FileEvent
     ) -> bool:
         values = (record.id, record.owner, expires_at, ends_at, *to_event_row(event))
-        extended = await self._database.run(
+        extended = await self._database.ask(
             lambda connection: connection.fetchval(statements.EXTEND, *values), repeatable=False
         )
         return bool(extended)
 
     async def append(self, record: FileRecord, event: FileEvent, jobs: Sequence[Job] = ()) -> None:
         values = (record.id, *to_event_row(event), *to_job_columns(jobs))
-        await self._database.run(
+        await self._database.ask(
             lambda connection: connection.execute(statements.APPEND, *values), repeatable=False
         )
 
@@ -207,7 +207,7 @@ class FileStorageRepository(Housekeeping):
     async def _are_there(self, created: Sequence[Created]) -> bool:
         """Their ids are the caller's own, and one stands for all."""
         first = created[0][0].id
-        there: bool = await self._database.run(
+        there: bool = await self._database.ask(
             lambda connection: connection.fetchval(statements.IS_THERE, first)
         )
         return there

@@ -38,18 +38,18 @@ class Housekeeping:
 
     async def put_off_removal(self, record: FileRecord, remove_at: datetime | None) -> None:
         values = (record.id, record.status, record.deleted_at, record.remove_at, remove_at)
-        await self._database.run(
+        await self._database.ask(
             lambda connection: connection.execute(statements.PUT_OFF_REMOVAL, *values)
         )
 
     async def forget_claims(self, before: datetime, *, limit: int) -> int:
-        dropped: int = await self._database.run(
+        dropped: int = await self._database.ask(
             lambda connection: connection.fetchval(statements.FORGET_CLAIMS, before, limit)
         )
         return dropped
 
     async def _records(self, statement: str, *values: Any) -> list[FileRecord]:
-        rows: Sequence[Any] = await self._database.run(
+        rows: Sequence[Any] = await self._database.ask(
             lambda connection: connection.fetch(statement, *values)
         )
         return [to_record(row) for row in rows]

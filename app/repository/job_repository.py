@@ -56,17 +56,17 @@ class JobRepository:
 
     async def counts(self) -> Mapping[tuple[str, str], int]:
         """How many of each name are `todo`, `doing` and `failed`; of a state at most COUNTED."""
-        rows = await self._database.run(lambda connection: connection.fetch(_COUNTS))
+        rows = await self._database.ask(lambda connection: connection.fetch(_COUNTS))
         return {(name, status): count for name, status, count in rows}
 
     async def page(self, status: str, *, limit: int) -> list[QueuedJob]:
         """Up to `limit` jobs of that status, oldest first."""
-        rows = await self._database.run(lambda connection: connection.fetch(_PAGE, status, limit))
+        rows = await self._database.ask(lambda connection: connection.fetch(_PAGE, status, limit))
         return [_job(row) for row in rows]
 
     async def retry(self, ids: Sequence[int] | None) -> list[int]:
         """Put failed jobs back into the queue, all of them for None; returns which they were."""
-        rows = await self._database.run(lambda connection: connection.fetch(_RETRY, ids))
+        rows = await self._database.ask(lambda connection: connection.fetch(_RETRY, ids))
         return [row["id"] for row in rows]
 
 

@@ -73,4 +73,4 @@ class PostgresRecordSurvey:
         return int(row["greatest"])
 
     async def _fetch(self, statement: str, *values: Any) -> Sequence[Any]:
-        return await self._database.run(lambda connection: connection.fetch(statement, *values))
+        return await self._database.ask(lambda connection: connection.fetch(statement, *values))

@@ -21,20 +21,20 @@ class PostgresUsageRepository:
 
     async def set_limits(self, owner: str, limits: Limits | None) -> None:
         values = statements.limits(limits or Limits())
-        await self._database.run(
+        await self._database.ask(
             lambda connection: connection.execute(
                 statements.OVERRIDE, owner, limits is not None, *values
             )
         )
 
     async def owners(self, *, after: str = "", limit: int) -> list[str]:
-        rows = await self._database.run(
+        rows = await self._database.ask(
             lambda connection: connection.fetch(statements.OWNERS, after, limit)
         )
         return [row["owner"] for row in rows]
 
     async def recount(self, owner: str) -> Usage:
-        [row] = await self._database.run(
+        [row] = await self._database.ask(
             lambda connection: connection.fetch(statements.RECOUNT, owner)
         )
         return statements.to_usage(tuple(row))

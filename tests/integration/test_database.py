@@ -114,6 +114,14 @@ async def test_a_silent_server_is_bounded(
             await database.run(deaf)
         assert isinstance(failure.value.__cause__, TimeoutError)
         assert await database.run(lambda c: c.fetchval("SELECT pg_backend_pid()")) not in used
+        with pytest.raises(DatabaseUnavailable) as failure:
+            await database.ask(_deafly)
+        assert isinstance(failure.value.__cause__, TimeoutError), "and not asked again"
+        await database.ping()
+
+
+async def _deafly(connection: Connection) -> None:
+    await connection.execute("SET statement_timeout = 0; SELECT pg_sleep(60)")
 
 
 Call = Callable[[FileStorageRepository], Awaitable[object]]
@@ -208,6 +216,45 @@ async def test_waiting_for_a_connection_is_bounded(database_url: str) -> None:
 
         await database.run(while_held)
         assert database.pool_status() == {"size": 1, "idle": 1, "in_use": 0}
+
+
+async def test_whoever_gives_up_waiting_takes_no_connection_along(database_url: str) -> None:
+    async with opened(database_url, pool_size=1) as database:
+
+        async def while_held(_: Connection) -> None:
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(database.ping(), 0.05)
+
+        await database.run(while_held)
+        assert database.pool_status() == {"size": 1, "idle": 1, "in_use": 0}
+        await database.ping()
+
+
+async def test_a_connection_goes_to_the_one_that_waits_longest(database_url: str) -> None:
+    async with opened(database_url, pool_size=1) as database:
+        turns: list[int] = []
+
+        async def turn(number: int) -> None:
+            await database.ask(lambda connection: connection.fetchval("SELECT pg_sleep(0.001)"))
+            turns.append(number)
+
+        await asyncio.gather(*(turn(number) for number in range(20)))
+        assert turns == list(range(20))
+
+
+async def test_one_that_is_lent_when_the_database_closes_ends_with_its_use(
+    database_url: str,
+) -> None:
+    database = Database(database_url)
+    await database.open()
+    lent: list[Connection] = []
+
+    async def close_under(connection: Connection) -> None:
+        lent.append(connection)
+        await database.close()
+
+    await database.run(close_under)
+    assert lent[0].is_closed()
 
 
 async def test_a_server_that_accepts_and_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

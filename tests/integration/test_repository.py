@@ -15,6 +15,7 @@ from sqlalchemy.engine import make_url
 
 from app.database.config import Database
 from app.database.engine import Connection
+from app.database.leases import Lease
 from app.database.failures import Interrupted
 from app.database.models import FileModel
 from app.domain.checksum import Checksum, ChecksumAlgorithm, ChecksumType
@@ -242,7 +243,7 @@ class LosesAnswers(Database):
 
     losses = 0
 
-    async def _attempt(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+    async def _attempt(self, work: Callable[[Lease], Awaitable[T]]) -> T:
         result = await super()._attempt(work)
         if self.losses:
             self.losses -= 1
