@@ -1,11 +1,14 @@
 """A file in parts over HTTP with real bytes: begin, send, resume, complete, give up."""
 
+import asyncio
 import hashlib
 import zlib
 from base64 import b64encode
-from datetime import timedelta
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 
 from app.domain.parts import MIB, MIN_PART_SIZE
@@ -184,6 +187,38 @@ async def test_urls_come_as_asked_for(uploader: Uploader) -> None:
     # Earlier URLs live on: the record's end is that of the newest.
     await uploader.sign(record, 2, expires_in=1)
     assert (await uploader.look(record))["expires_at"] == asked["expires_at"]
+
+
+async def test_ten_thousand_urls_at_once(uploader: Uploader) -> None:
+    record = await uploader.begin(file_size=10_000 * MIN_PART_SIZE)
+    plan = record["multipart"]
+    assert (plan["part_count"], plan["next_part"]) == (10_000, 101)
+    parts = await uploader.sign(record, *range(1, 10_001))
+    assert [part["part_number"] for part in parts] == list(range(1, 10_001))
+    assert len({part["url"] for part in parts}) == 10_000
+    for number in (1, 5_000, 10_000):
+        assert (await send_part(parts[number - 1]["url"], b"hello")).status_code == 200
+    held = await uploader.held(record)
+    assert [part["part_number"] for part in held["parts"]] == [1, 5_000, 10_000]
+    assert (held["missing"], held["uploaded_bytes"]) == ([[1, 10_000]], 0)
+    await uploader.abort(record)
+
+
+async def test_a_part_under_way_when_its_url_expires_arrives(uploader: Uploader) -> None:
+    record = await uploader.begin(b"hello", expires_in=2)
+    ends = datetime.fromisoformat(record["expires_at"])
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b"hel"
+        await asyncio.sleep((ends - datetime.now(UTC)).total_seconds() + 0.1)
+        yield b"lo"
+
+    url = record["multipart"]["parts"][0]["url"]
+    async with httpx.AsyncClient(trust_env=False) as http:
+        sent = await http.put(url, content=slowly(), headers={"Content-Length": "5"})
+    assert sent.status_code == 200
+    assert (await send_part(url, b"hello")).status_code == 403
+    assert (await uploader.complete(record)).json()["status"] == "uploaded"
 
 
 @pytest.mark.parametrize(

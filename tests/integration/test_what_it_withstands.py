@@ -2,10 +2,12 @@
 
 import asyncio
 from collections import Counter
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from tests.support.multipart import Bucket, Clock, PartsService, Uploader
 from tests.support.service import User, send
 
 
@@ -162,6 +164,30 @@ async def test_another_owner_meets_the_answer_of_a_file_that_does_not_exist(
     assert theirs == await answers(nowhere)
     assert {status for status, _, _ in theirs} == {404}
     assert (await user.call("GET", f"/files/{record['id']}")).status_code == 200
+
+
+@pytest.mark.parametrize("end", ["deleted", "failed", "expired"])
+async def test_bytes_that_come_by_a_url_that_outlived_its_record_go_again(
+    uploader: Uploader, parts_service: PartsService, clock: Clock, bucket: Bucket, end: str
+) -> None:
+    record = await uploader.ask(b"hello", expires_in=900)
+    if end == "deleted":
+        assert (await uploader.delete(record)).status_code == 204
+    elif end == "failed":
+        assert (await uploader.move(record, "failed")).status_code == 200
+    else:
+        clock.offset = timedelta(minutes=21)
+        await parts_service.container.sweep.run()
+        clock.offset = timedelta(0)
+    await parts_service.run_jobs(record)
+    assert (await send(record, b"hello")).status_code == 200
+    assert bucket.holds(record["key"])
+
+    clock.offset = timedelta(hours=1)  # by now the URL is dead
+    await parts_service.container.sweep.run()
+    assert bucket.is_clear_of(record["key"])
+    usage = (await uploader.call("GET", "/usage")).json()
+    assert (usage["used"]["bytes"], usage["reserved"]["bytes"]) == (0, 0)
 
 
 async def test_each_scope_opens_only_its_own_doors(user: User) -> None:
