@@ -19,6 +19,7 @@ import urllib3
 from jose.backends.base import Key
 
 from app.exceptions.errors import IdentityProviderUnavailable
+from app.infrastructure.download import download
 from app.infrastructure.jwt_keys import Keys, published_keys
 
 MAX_AGE = 600.0
@@ -109,7 +110,9 @@ class Jwks:
     async def _fetch(self) -> None:
         try:
             async with asyncio.timeout(TIMEOUT):
-                body = await asyncio.to_thread(_download, self._pool, self._url)
+                body = await asyncio.to_thread(
+                    download, self._pool, self._url, timeout=TIMEOUT, max_bytes=MAX_BYTES
+                )
             self._replace(_members(body))
             self._fetched_at = self._tried_at
         except Exception as error:
@@ -137,31 +140,6 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _download(pool: urllib3.PoolManager, url: str) -> bytes:
-    """The body of a 200 answer of at most `MAX_BYTES` within `TIMEOUT`.
-
-    The deadline is checked between reads, or a server that drips bytes would hold the thread:
-    it never runs into the socket's own timeout. Redirects could leave HTTPS and are refused.
-    """
-    deadline = time.monotonic() + TIMEOUT
-    response = pool.request(
-        "GET", url, timeout=TIMEOUT / 2, retries=False, redirect=False, preload_content=False
-    )
-    body = bytearray()
-    try:
-        if response.status != 200:
-            raise ValueError(f"status {response.status}")
-        while chunk := response.read1(MAX_BYTES):
-            body += chunk
-            if len(body) > MAX_BYTES:
-                raise ValueError(f"more than {MAX_BYTES} bytes")
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"not complete after {TIMEOUT:g} s")
-        return bytes(body)
-    finally:
-        response.close()
 
 
 def _members(body: bytes) -> list[Any]:
