@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import uuid_utils.compat  # UUIDv7 (RFC 9562), ids that sort by time: Python has it from 3.14 on
+from pydantic import SecretStr
 
 from app.database.config import Database
 from app.database.migrate import check_current
@@ -14,6 +15,7 @@ from app.domain.policy import Policies
 from app.domain.ports import FileRepository, ObjectStore, StoreListing, UsageRepository
 from app.domain.reconciliation import RecordSurvey
 from app.domain.usage import Limits
+from app.infrastructure.events.sns import SnsTopics
 from app.infrastructure.jwt_verifier import JwtVerifier, jwt_verifier
 from app.infrastructure.metrics import Metrics
 from app.infrastructure.policy_file import load_limits, load_policies
@@ -31,6 +33,7 @@ from app.service.presigned_url import PresignedUrlService
 from app.service.reconcile import ReconcileService
 from app.service.removal import RemovalService
 from app.service.repair import RepairService
+from app.service.storage_events import StorageEventService
 from app.service.survey import Survey
 from app.service.sweep import SweepService
 from app.service.usage import UsageService
@@ -51,6 +54,7 @@ class Services:
     multipart: MultipartService
     removal: RemovalService
     sweep: SweepService
+    storage_events: StorageEventService
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +66,8 @@ class Container(Services):
     verifier: JwtVerifier
     limiter: RateLimiter
     jobs: JobRepository
+    sns: SnsTopics
+    events_secret: SecretStr | None
     usage: UsageService
     usages: UsageRepository
     reconcile: ReconcileService
@@ -123,6 +129,7 @@ async def open_container(
             metrics=metrics,
             clock=clock,
             key_prefix=settings.s3_key_prefix,
+            bucket=settings.s3_bucket,
         )
         yield Container(
             **{field.name: getattr(services, field.name) for field in fields(services)},
@@ -131,6 +138,8 @@ async def open_container(
             verifier=parts.verifier,
             limiter=parts.limiter,
             jobs=JobRepository(database),
+            sns=SnsTopics(settings.storage_events_topics, clock=clock),
+            events_secret=settings.storage_events_secret,
             usage=UsageService(usages),
             usages=usages,
             reconcile=build_reconcile(
@@ -161,6 +170,7 @@ def build_services(
     clock: Callable[[], datetime] = utc_now,
     new_id: Callable[[], UUID] = uuid_utils.compat.uuid7,
     key_prefix: str = "uploads",
+    bucket: str = "slipway",
 ) -> Services:
     """The use cases on these adapters, whichever they are."""
     completion = Completion(
@@ -214,6 +224,16 @@ def build_services(
             removal=removal,
             policies=policies,
             clock=clock,
+        ),
+        storage_events=StorageEventService(
+            repository=repository,
+            completion=completion,
+            removal=removal,
+            policies=policies,
+            bucket=bucket,
+            key_prefix=key_prefix,
+            clock=clock,
+            on_events=metrics.storage_events,
         ),
     )
 

@@ -12,7 +12,15 @@ from app.container import open_container, utc_now
 from app.infrastructure.logging import configure_logging
 from app.infrastructure.metrics import Metrics
 from app.openapi import describe
-from app.routers import file_status, files, multipart, operators, presigned_url, usage
+from app.routers import (
+    file_status,
+    files,
+    multipart,
+    operators,
+    presigned_url,
+    storage_events,
+    usage,
+)
 from app.routers.body_limit import BodyLimitMiddleware
 from app.routers.cors import ProblemCors
 from app.routers.docs import mount_docs
@@ -39,7 +47,7 @@ def create_app(
     app = FastAPI(
         lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False, **describe()
     )
-    for feature in (presigned_url, file_status, multipart, files, usage, operators):
+    for feature in (presigned_url, file_status, multipart, files, usage, storage_events, operators):
         # Not include_router: FastAPI then matches and wraps each request twice.
         app.router.routes.extend(feature.router.routes)
     mount_docs(app)

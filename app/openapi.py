@@ -49,6 +49,7 @@ _TAGS = [
     {"name": "multipart", "description": "Large files in parts: resume, complete, abort."},
     {"name": "files", "description": "What became of the files: records, audit trail, downloads."},
     {"name": "quotas", "description": "What owners hold and may hold."},
+    {"name": "storage events", "description": "What the store says by itself; no JWT."},
     {"name": "operators", "description": "Health and metrics; no token needed."},
 ]
 

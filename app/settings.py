@@ -76,6 +76,10 @@ class Settings(BaseSettings):
     s3_complete_timeout: float = Field(60.0, gt=0)
     s3_max_connections: int = Field(32, ge=1)
 
+    storage_events_secret: SecretStr | None = None
+    storage_events_topics: CommaSeparated = ()
+    s3_events_queue_url: str | None = None
+
     presign_expires_in: int = Field(900, ge=1, le=604800)
     upload_policies_file: Path | None = None
 
@@ -118,6 +122,9 @@ def _unsafe(settings: Settings) -> list[str]:
         problems.append("set JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL")
     if settings.jwt_secret and _is_weak(settings.jwt_secret.get_secret_value()):
         problems.append(f"JWT_SECRET must be {MIN_SECRET_BYTES} random bytes or more")
+    events_secret = settings.storage_events_secret
+    if events_secret and _is_weak(events_secret.get_secret_value()):
+        problems.append(f"STORAGE_EVENTS_SECRET must be {MIN_SECRET_BYTES} random bytes or more")
     if settings.storage_type is StorageType.LOCAL:
         problems.append("set STORAGE_TYPE=s3, the embedded store is for development")
     if settings.database_url is None:

@@ -14,6 +14,8 @@ SWEEP = "sweep"
 """The actor that ends what nobody ended."""
 WORKER = "worker"
 """The actor that finishes what somebody asked for."""
+STORAGE_EVENT = "storage-event"
+"""The actor that the store's own word moves: an event of its bucket."""
 
 
 def created(record: FileRecord) -> FileEvent:

@@ -24,6 +24,7 @@
         ├── StorageUnavailable           storage_unavailable            the store did not answer
         ├── DatabaseUnavailable          database_unavailable           PostgreSQL did not answer
         ├── IdentityProviderUnavailable  identity_provider_unavailable  the JWKS did not answer
+        ├── EventsPostponed              events_postponed               bucket events wait
         └── NotReady                     not_ready                      a part does not work
 
 The class knows nothing of HTTP: `routers/problem_document.py` maps each to a status.
@@ -194,6 +195,13 @@ class IdentityProviderUnavailable(RetryableError):
 
     code = "identity_provider_unavailable"
     title = "The identity provider does not answer"
+
+
+class EventsPostponed(RetryableError):
+    """Of a body of bucket events; those that could be dealt with are, and may be sent again."""
+
+    code = "events_postponed"
+    title = "Some events could not be dealt with yet"
 
 
 class NotReady(RetryableError):

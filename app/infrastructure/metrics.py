@@ -49,6 +49,13 @@ class Metrics:
         self._store_seconds = histogram(
             "store_call_seconds", "Time of calls to the store", ["operation"]
         )
+        self._storage_events = counter("storage_events", "Events of the bucket", ["outcome"])
+        self._queue_messages = counter(
+            "event_queue_messages", "Messages of S3_EVENTS_QUEUE_URL", ["outcome"]
+        )
+        self._queue_errors = counter(
+            "event_queue_errors", "Calls to S3_EVENTS_QUEUE_URL that failed"
+        )
         self._rate_limited = counter("rate_limited", "Requests refused with 429")
         self._limit_errors = counter(
             "rate_limit_store_errors", "Failures of the rate limit store; its requests passed"
@@ -94,6 +101,16 @@ class Metrics:
     def store_call(self, operation: str, outcome: str, seconds: float) -> None:
         self._store_calls.labels(operation, outcome).inc()
         self._store_seconds.labels(operation).observe(seconds)
+
+    def storage_events(self, outcome: str, count: int) -> None:
+        self._storage_events.labels(outcome).inc(count)
+
+    def queue_messages(self, outcome: str, count: int) -> None:
+        """What became of messages of the queue of bucket events."""
+        self._queue_messages.labels(outcome).inc(count)
+
+    def queue_error(self) -> None:
+        self._queue_errors.inc()
 
     def rate_limited(self) -> None:
         self._rate_limited.inc()

@@ -66,7 +66,7 @@ class Authenticated(HTTPBearer):
         try:
             principal = await container.verifier.verify(_bearer(request))
         except (Unauthorized, IdentityProviderUnavailable):
-            await container.limiter.check(f"address:{_address(request)}")
+            await container.limiter.check(f"address:{caller_address(request)}")
             raise
         note_owner(request.scope, principal.subject)
         await container.limiter.check(f"subject:{principal.subject}")
@@ -100,7 +100,7 @@ def _bearer(request: Request) -> str:
     return token.strip()
 
 
-def _address(request: Request) -> str:
+def caller_address(request: Request) -> str:
     return request.client.host if request.client else "unknown"
 
 

@@ -40,6 +40,7 @@ STATUS: dict[type[SlipwayError], int] = {
     errors.StorageUnavailable: 500,  # what the first clients were promised
     errors.DatabaseUnavailable: 503,
     errors.IdentityProviderUnavailable: 503,
+    errors.EventsPostponed: 503,
     errors.NotReady: 503,
 }
 

@@ -62,6 +62,11 @@ EXAMPLES: tuple[SlipwayError, ...] = (
     errors.StorageUnavailable("The object store does not answer; try again."),
     errors.DatabaseUnavailable("The database does not answer; try again."),
     errors.IdentityProviderUnavailable("The identity provider does not answer; try again."),
+    errors.EventsPostponed(
+        "The store or the database did not answer for some of the files: send all of it again.",
+        retry_after=10,
+        postponed=3,
+    ),
     errors.NotReady("Not ready: database.", checks={"database": "no answer", "storage": "ok"}),
 )
 _EXAMPLE_OF = {type(example): example for example in EXAMPLES}

@@ -53,6 +53,8 @@ def _schema(content: dict[str, Any]) -> dict[str, Any]:
     schema: dict[str, Any] = content["schema"]
     choices = [choice for choice in schema.get("anyOf", ()) if choice != {"type": "null"}]
     schema = choices[0] if len(choices) == 1 else schema
+    if "$ref" not in schema:
+        return schema
     name = schema["$ref"].rpartition("/")[2]
     return dict(DOCUMENT["components"]["schemas"][name])
 

@@ -48,6 +48,7 @@ class World:
         self.uploads, self.files = services.presigned_urls, services.files
         self.part_urls, self.multipart = services.part_urls, services.multipart
         self.removal, self.sweep = services.removal, services.sweep
+        self.events = services.storage_events
 
     def url_issued(self, method: str, policy: str) -> None:
         self.counts.append((method, policy))
@@ -60,6 +61,9 @@ class World:
 
     def transition(self, before: str, after: str) -> None:
         self.counts.append((before, after))
+
+    def storage_events(self, outcome: str, count: int) -> None:
+        self.counts.append((outcome, str(count)))
 
     def clock(self) -> datetime:
         return self.now

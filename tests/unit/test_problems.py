@@ -55,6 +55,7 @@ CONTRACT = {
     "internal_error": 500,
     "database_unavailable": 503,
     "identity_provider_unavailable": 503,
+    "events_postponed": 503,
     "not_ready": 503,
 }
 

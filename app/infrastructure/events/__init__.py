@@ -1,0 +1,1 @@
+"""Where bucket events come from: SNS topics and SQS queues."""
