@@ -239,6 +239,25 @@ LIES = [
 each_lie = pytest.mark.parametrize("lie", LIES, ids=lambda answer: f"{answer.status}")
 
 
+@pytest.mark.parametrize("operation", ["ListParts", "CompleteMultipartUpload", "HeadObject"])
+async def test_the_sweep_ends_no_upload_while_the_store_is_silent(
+    impatient: Weathered, operation: str
+) -> None:
+    record = await impatient.client.begin_and_send(b"hello")
+    impatient.clock.offset = timedelta(days=8)
+    impatient.proxy.weather = chaos.on(operation, chaos.losing_calls)
+    report = await impatient.service.container.sweep.run()
+    assert report["postponed"] == 1
+    assert (await impatient.client.look(record))["status"] == "pending"
+    assert await impatient.usage() == (0, 1)
+
+    impatient.proxy.weather = chaos.fair
+    await impatient.settle(record)
+    assert (await impatient.client.look(record))["status"] == "uploaded"
+    assert await impatient.client.content(record) == b"hello"
+    assert await impatient.usage() == (1, 0)
+
+
 @each_lie
 async def test_a_refusal_of_complete_loses_nothing(
     world: Weathered, bucket: Bucket, lie: chaos.Answer

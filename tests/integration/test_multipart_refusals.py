@@ -13,6 +13,7 @@ from tests.support.multipart import (
     TWO_PARTS,
     Bucket,
     Clock,
+    PartsService,
     Uploader,
     send_part,
     send_parts,
@@ -211,7 +212,9 @@ async def test_an_upload_completed_at_the_store_is_found(
     assert (await uploader.complete(record)).json()["status"] == "uploaded"
 
 
-async def test_completing_writes_once(uploader: Uploader, bucket: Bucket) -> None:
+async def test_completing_writes_once(
+    uploader: Uploader, parts_service: PartsService, bucket: Bucket
+) -> None:
     """An object that came under the key by other means is judged as it is, never replaced."""
     record = await uploader.begin_and_send(b"hello")
     bucket.s3.put_object(
@@ -219,6 +222,8 @@ async def test_completing_writes_once(uploader: Uploader, bucket: Bucket) -> Non
     )
     answer = await uploader.complete(record)
     assert (answer.status_code, answer.json()["code"]) == (409, "verification_failed")
+    assert not bucket.holds(record["key"])
+    await parts_service.run_jobs(record)
     assert bucket.is_clear_of(record["key"])
 
 
