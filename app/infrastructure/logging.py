@@ -15,7 +15,7 @@ import orjson
 import structlog
 from structlog.typing import EventDict, Processor
 
-from app.infrastructure.redaction import redact
+from app.infrastructure.redaction import may_hold_secret, redact
 from app.settings import Settings
 
 log_context: ContextVar[Mapping[str, Any]] = ContextVar("log_context", default=MappingProxyType({}))
@@ -65,7 +65,7 @@ def _renderers(as_json: bool) -> list[Processor]:
     """Tracebacks are rendered first, so that redaction sees them; never with local variables."""
     if as_json:
         plain = structlog.tracebacks.ExceptionDictTransformer(show_locals=False, max_frames=30)
-        return [structlog.processors.ExceptionRenderer(plain), redact, _render_json]
+        return [structlog.processors.ExceptionRenderer(plain), _render_redacted]
     return [structlog.processors.format_exc_info, redact, _console_renderer()]
 
 
@@ -75,7 +75,13 @@ def _add_context(_logger: Any, _method: str, event: EventDict) -> EventDict:
     return event
 
 
-def _render_json(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> bytes:
+def _render_redacted(logger: Any, method: str, event: MutableMapping[str, Any]) -> bytes:
+    """One look at the whole line says of nearly every line that it holds no credential."""
+    line = _to_json(event)
+    return _to_json(redact(logger, method, event)) if may_hold_secret(event, line) else line
+
+
+def _to_json(event: MutableMapping[str, Any]) -> bytes:
     try:
         return orjson.dumps(event, default=str)
     except (

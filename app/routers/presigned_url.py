@@ -11,7 +11,14 @@ from app.exceptions.errors import (
     TypeNotAllowed,
     UploadExpired,
 )
-from app.routers.dependencies import GUARDED, GuardedRoute, IdempotencyKey, Writer, get_container
+from app.routers.dependencies import (
+    GUARDED,
+    IDEMPOTENCY_KEY_PARAMETER,
+    GuardedRoute,
+    Writer,
+    get_container,
+    idempotency_key,
+)
 from app.routers.middleware import note_file
 from app.routers.problem_openapi import problem_responses
 from app.schemas.request.presigned_url_request import PresignedUrlRequest, PresignedUrlsRequest
@@ -19,6 +26,7 @@ from app.schemas.response.file_response import FileResponse, UploadsResponse
 
 router = APIRouter(tags=["upload"], route_class=GuardedRoute)
 
+_EXTRA = {"parameters": [IDEMPOTENCY_KEY_PARAMETER]}
 _REPEATED = "Repeated Idempotency-Key"
 _RESPONSES = problem_responses(
     *GUARDED,
@@ -37,13 +45,13 @@ _RESPONSES = problem_responses(
     status_code=status.HTTP_201_CREATED,
     summary="Ask to upload a file",
     responses={200: {"model": FileResponse, "description": _REPEATED}, **_RESPONSES},
+    openapi_extra=_EXTRA,
 )
 async def create_presigned_url(
     body: PresignedUrlRequest,
     principal: Writer,
     request: Request,
     response: Response,
-    idempotency_key: IdempotencyKey = None,
 ) -> FileResponse:
     """Records the file and answers with a request that uploads exactly these bytes to the store.
 
@@ -55,7 +63,9 @@ async def create_presigned_url(
     more, and end with `POST /files/{id}/complete`.
     """
     container = get_container(request)
-    upload = await container.presigned_urls.create(principal, body.to_domain(), idempotency_key)
+    upload = await container.presigned_urls.create(
+        principal, body.to_domain(), idempotency_key(request)
+    )
     note_file(request.scope, upload.record.id)
     if not upload.created:
         response.status_code = status.HTTP_200_OK
@@ -67,18 +77,18 @@ async def create_presigned_url(
     status_code=status.HTTP_201_CREATED,
     summary="Ask to upload up to 1,000 files",
     responses={200: {"model": UploadsResponse, "description": _REPEATED}, **_RESPONSES},
+    openapi_extra=_EXTRA,
 )
 async def create_presigned_urls(
     body: PresignedUrlsRequest,
     principal: Writer,
     request: Request,
     response: Response,
-    idempotency_key: IdempotencyKey = None,
 ) -> UploadsResponse:
     """All or nothing: one file that breaks a rule refuses the batch, and the error names it."""
     container = get_container(request)
     uploads = await container.presigned_urls.create_many(
-        principal, [file.to_domain() for file in body.files], idempotency_key
+        principal, [file.to_domain() for file in body.files], idempotency_key(request)
     )
     if not all(upload.created for upload in uploads):
         response.status_code = status.HTTP_200_OK
