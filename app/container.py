@@ -10,6 +10,7 @@ import uuid_utils.compat  # UUIDv7 (RFC 9562), ids that sort by time: Python has
 from pydantic import SecretStr
 
 from app.database.config import Database
+from app.database.listening import Listener
 from app.database.migrate import check_current
 from app.domain.policy import Policies
 from app.domain.ports import FileRepository, ObjectStore, StoreListing, UsageRepository
@@ -21,6 +22,7 @@ from app.infrastructure.metrics import Metrics
 from app.infrastructure.policy_file import load_limits, load_policies
 from app.infrastructure.rate_limit import RateLimiter
 from app.infrastructure.storage.s3 import open_s3_store
+from app.repository.change_repository import ChangeRepository
 from app.repository.file_storage_repository import FileStorageRepository
 from app.repository.job_repository import JobRepository
 from app.repository.reconciliation import PostgresRecordSurvey
@@ -28,6 +30,8 @@ from app.repository.usage_repository import PostgresUsageRepository
 from app.service.completion import Completion
 from app.service.file_storage import FileStorageService
 from app.service.multipart import MultipartService
+from app.service.live import LiveService
+from app.service.live_hub import LiveHub
 from app.service.part_urls import PartUrlService
 from app.service.presigned_url import PresignedUrlService
 from app.service.reconcile import ReconcileService
@@ -73,6 +77,7 @@ class Container(Services):
     reconcile: ReconcileService
     pings: Mapping[str, Callable[[], Awaitable[None]]]
 
+    live: LiveService
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -96,8 +101,15 @@ def build_parts(settings: Settings, metrics: Metrics) -> Parts:
 
 def build_database(settings: Settings) -> Database:
     """Not connected yet. Raises ValueError for a DATABASE_URL that is none."""
-    url = settings.database_url.get_secret_value() if settings.database_url else ""
-    return Database(url, pool_size=settings.database_pool_size, timeout=settings.database_timeout)
+    return Database(
+        _database_url(settings),
+        pool_size=settings.database_pool_size,
+        timeout=settings.database_timeout,
+    )
+
+
+def _database_url(settings: Settings) -> str:
+    return settings.database_url.get_secret_value() if settings.database_url else ""
 
 
 @asynccontextmanager
@@ -124,6 +136,8 @@ async def open_container(
         files = FileStorageRepository(database, parts.limits)
         services = build_services(
             repository=files,
+        live = _live(settings, database, files, metrics)
+        stack.push_async_callback(live.close)
             store=store,
             policies=parts.policies,
             metrics=metrics,
@@ -145,6 +159,7 @@ async def open_container(
             reconcile=build_reconcile(
                 removal=services.removal,
                 sweep=services.sweep,
+            live=live,
                 files=files,
                 records=PostgresRecordSurvey(database),
                 usages=usages,
@@ -164,6 +179,21 @@ async def open_container(
 def build_services(
     *,
     repository: FileRepository,
+def _live(
+    settings: Settings, database: Database, files: FileRepository, metrics: Metrics
+) -> LiveService:
+    feed = ChangeRepository(database)
+    return LiveService(
+        hub=LiveHub(feed, Listener(_database_url(settings)).listen),
+        feed=feed,
+        repository=files,
+        max_streams=settings.max_streams,
+        max_per_owner=settings.max_streams_per_owner,
+        on_open=metrics.stream_opened,
+        on_end=metrics.stream_ended,
+    )
+
+
     store: ObjectStore,
     policies: Policies,
     metrics: Metrics,

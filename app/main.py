@@ -4,6 +4,7 @@ import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
+from typing import Any
 
 from fastapi import FastAPI
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
@@ -19,11 +20,13 @@ from app.routers import (
     operators,
     presigned_url,
     storage_events,
+    streams,
     usage,
 )
 from app.routers.body_limit import BodyLimitMiddleware
 from app.routers.cors import ProblemCors
 from app.routers.docs import mount_docs
+from app.routers.event_stream import ON_SHUTDOWN
 from app.routers.middleware import RequestMiddleware
 from app.routers.problems import install_problem_handlers
 from app.settings import Settings
@@ -38,16 +41,25 @@ def create_app(
     metrics = Metrics()
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         async with open_container(settings, metrics=metrics, clock=clock) as container:
             app.state.container = container
             _exempt_what_stays()
-            yield
+            yield {ON_SHUTDOWN: container.live.end}
 
     app = FastAPI(
         lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False, **describe()
     )
-    for feature in (presigned_url, file_status, multipart, files, usage, storage_events, operators):
+    for feature in (
+        presigned_url,
+        file_status,
+        multipart,
+        streams,
+        files,
+        usage,
+        storage_events,
+        operators,
+    ):
         # Not include_router: FastAPI then matches and wraps each request twice.
         app.router.routes.extend(feature.router.routes)
     mount_docs(app)
@@ -70,7 +82,13 @@ def _add_middleware(app: FastAPI, settings: Settings, metrics: Metrics) -> None:
             ProblemCors,
             allow_origins=list(settings.cors_origins),
             allow_methods=["GET", "POST", "PUT", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Request-ID"],
+            allow_headers=[
+                "Authorization",
+                "Content-Type",
+                "Idempotency-Key",
+                "Last-Event-ID",
+                "X-Request-ID",
+            ],
             expose_headers=["X-Request-ID", "Retry-After"],
             max_age=600,
         )

@@ -29,6 +29,11 @@ holds the size of a part and the URLs of the first 100.
    `GET /files/{id}/parts` says what is `missing`.
 3. `POST /files/{id}/complete`, without a body. The file is `uploaded`.
 
+### Status, live
+
+`GET /files/{id}/stream` tells of a file's changes as server-sent events, `GET /files/stream` of all
+of yours. With the header `Last-Event-ID` a stream goes on where it was.
+
 ### Authorisation
 
 `Authorization: Bearer <JWT>`; press **Authorize** and paste a token. `sub` owns the files,

@@ -55,6 +55,8 @@ class Settings(BaseSettings):
     worker_port: int = Field(0, ge=0, le=65535)
     data_dir: Path = Path(".data")
     max_request_bytes: int = Field(8 * 1024 * 1024, ge=1024)
+    max_streams: int = Field(2000, ge=0)
+    max_streams_per_owner: int = Field(100, ge=0)
     cors_origins: CommaSeparated = ()
     trusted_proxies: CommaSeparated = ()
 

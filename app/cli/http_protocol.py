@@ -1,5 +1,6 @@
-"""uvicorn's HTTP protocol with a bound on request heads, which httptools itself does not have."""
+"""uvicorn's HTTP protocol with bounds on what a client may make us hold, and an end of streams."""
 
+import asyncio
 import json
 import secrets
 from http import HTTPStatus
@@ -7,6 +8,7 @@ from http import HTTPStatus
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.exceptions.errors import HeadersTooLarge
+from app.routers.event_stream import ON_SHUTDOWN
 from app.routers.problem_document import problem_of
 from app.schemas.response.problem import MEDIA_TYPE
 
@@ -15,10 +17,38 @@ MAX_HEAD = 256 * 1024
 allow 8 to 64 KiB of headers; JSON in chunks of 1 KiB stays below this too."""
 
 
+WRITE_TIMEOUT = 30.0
+"""Seconds for which a client may take nothing of what is written to it."""
+
+
 class BoundedHttpProtocol(HttpToolsProtocol):
-    """Ends a connection whose request has a head of more than MAX_HEAD, with 431 where it can."""
+    """Ends a connection whose request has a head of more than MAX_HEAD, with 431 where it can, and
+    one on which nothing can be written for WRITE_TIMEOUT."""
 
     _head = 0
+    _stuck: asyncio.TimerHandle | None = None
+
+    def shutdown(self) -> None:
+        """The server calls it for each connection."""
+        self.app_state.get(ON_SHUTDOWN, _nothing)()
+        super().shutdown()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stuck = self.loop.call_later(WRITE_TIMEOUT, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._unstick()
+        super().resume_writing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._unstick()
+        super().connection_lost(exc)
+
+    def _unstick(self) -> None:
+        if self._stuck is not None:
+            self._stuck.cancel()
+            self._stuck = None
 
     def on_message_begin(self) -> None:
         self._head = 0
@@ -40,6 +70,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self.transport.close()
         else:
             self.transport.abort()
+
+
+def _nothing() -> None:
+    """For an application without streams."""
 
 
 def _refusal() -> bytes:

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Protocol
 from uuid import UUID
 
+from app.domain.change import Changes, Position
 from app.domain.checksum import Checksum, ChecksumAlgorithm
 from app.domain.file import FileEvent, FileRecord, FileStatus, UploadMethod
 from app.domain.idempotency import EarlierUse, IdempotencyClaim
@@ -342,4 +343,23 @@ class UsageRepository(Protocol):
 
         Exact however many files come and go meanwhile.
         """
+        ...
+
+
+class ChangeFeed(Protocol):
+    """Committed changes of files, by position. Raises `DatabaseUnavailable`."""
+
+    async def head(self) -> Position:
+        """A position after everything that can be read by now."""
+        ...
+
+    async def since(
+        self,
+        after: Position,
+        *,
+        limit: int,
+        owner: str | None = None,
+        file_id: UUID | None = None,
+    ) -> Changes:
+        """The first `limit` changes after that: all, or an owner's, or one file's of an owner."""
         ...

@@ -1,7 +1,8 @@
 """Who calls, and what their token lets them do."""
 
+import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from app.exceptions.errors import Forbidden
@@ -22,10 +23,14 @@ DEFAULT_SCOPES = frozenset({Scope.READ.value, Scope.WRITE.value})
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The verified caller: `subject` (the token's `sub`) owns the files it creates."""
+    """The verified caller: `subject` (the token's `sub`) owns the files it creates.
+
+    `expires_at` is when the token does, in seconds since the epoch.
+    """
 
     subject: str
     scopes: frozenset[str] = DEFAULT_SCOPES
+    expires_at: float = field(default=math.inf, compare=False)
 
     def require_any(self, scopes: Iterable[Scope]) -> None:
         """Raise `Forbidden` unless the token holds one of `scopes`."""

@@ -21,6 +21,7 @@
     ├── InternalError          internal_error         a defect of ours; the log has the rest
     └── RetryableError                                passes by itself; says when to try again
         ├── RateLimited                  rate_limited                   too many calls
+        ├── TooManyStreams               too_many_streams               no room for one more
         ├── StorageUnavailable           storage_unavailable            the store did not answer
         ├── DatabaseUnavailable          database_unavailable           PostgreSQL did not answer
         ├── IdentityProviderUnavailable  identity_provider_unavailable  the JWKS did not answer
@@ -178,6 +179,11 @@ class RetryableError(SlipwayError):
 class RateLimited(RetryableError):
     code = "rate_limited"
     title = "Too many requests"
+
+
+class TooManyStreams(RetryableError):
+    code = "too_many_streams"
+    title = "Too many streams are open"
 
 
 class StorageUnavailable(RetryableError):

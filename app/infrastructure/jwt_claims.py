@@ -31,7 +31,7 @@ class ClaimRules:
         self._check_times(claims, now)
         self._check_issuer(claims)
         self._check_audience(claims)
-        return Principal(_subject(claims), _scopes(claims))
+        return Principal(_subject(claims), _scopes(claims), self.expiry(claims))
 
     def expiry(self, claims: Claims) -> float:
         """Seconds since the epoch from which on the token is refused."""

@@ -56,6 +56,8 @@ class Metrics:
         self._queue_errors = counter(
             "event_queue_errors", "Calls to S3_EVENTS_QUEUE_URL that failed"
         )
+        self._streams = gauge("streams_open", "Streams now", multiprocess_mode="livesum")
+        self._streams_ended = counter("streams_ended", "Streams that ended", ["reason"])
         self._rate_limited = counter("rate_limited", "Requests refused with 429")
         self._limit_errors = counter(
             "rate_limit_store_errors", "Failures of the rate limit store; its requests passed"
@@ -111,6 +113,13 @@ class Metrics:
 
     def queue_error(self) -> None:
         self._queue_errors.inc()
+
+    def stream_opened(self) -> None:
+        self._streams.inc()
+
+    def stream_ended(self, reason: str) -> None:
+        self._streams.dec()
+        self._streams_ended.labels(reason).inc()
 
     def rate_limited(self) -> None:
         self._rate_limited.inc()

@@ -68,7 +68,7 @@ def to_record(row: Row) -> FileRecord:
     """From a row that has FILE_COLUMNS."""
     values = {name: row[name] for name in _AS_IS}
     values |= {
-        "id": _uuid(row["id"]),
+        "id": to_uuid(row["id"]),
         "method": UploadMethod(row["method"]),
         "status": FileStatus(row["status"]),
         "metadata": row["metadata"],
@@ -118,7 +118,7 @@ def _checksum(algorithm: str | None, value: str | None) -> Checksum | None:
     return Checksum(ChecksumAlgorithm(algorithm), value)
 
 
-def _uuid(value: UUID) -> UUID:
+def to_uuid(value: UUID) -> UUID:
     """asyncpg returns a subclass of its own, which some serialisers do not know."""
     return UUID(int=value.int)
 

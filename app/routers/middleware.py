@@ -30,6 +30,7 @@ _API_ONLY: Headers = (
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
 _API_TYPES = frozenset({b"", b"application/json", b"application/problem+json"})
+_STREAM_TYPE = b"text/event-stream"
 _HSTS: Headers = ((b"strict-transport-security", b"max-age=31536000"),)
 
 
@@ -69,7 +70,7 @@ class RequestMiddleware:
             log_context.reset(token)
 
     def _finish(self, scope: Scope, exchange: "_Exchange") -> None:
-        seconds = time.perf_counter() - exchange.started_at
+        seconds = (exchange.opened_at or time.perf_counter()) - exchange.started_at
         route = _route(scope)
         self._metrics.request(scope["method"], route, exchange.status, seconds)
         write = self._log.debug if route in _PROBES else self._log.info
@@ -87,13 +88,15 @@ class RequestMiddleware:
 class _Exchange:
     """One request and the answer to it; `status` is 499 until an answer has started.
 
-    nginx's code for a client that left: errors of ours are answered further in.
+    nginx's code for a client that left: errors of ours are answered further in. `opened_at` is
+    when a stream was answered, which then goes on for as long as somebody follows it.
     """
 
-    __slots__ = ("_hsts", "_send", "request_id", "started_at", "status")
+    __slots__ = ("_hsts", "_send", "opened_at", "request_id", "started_at", "status")
 
     def __init__(self, scope: Scope, send: Send, hsts: bool) -> None:
         self.started_at = time.perf_counter()
+        self.opened_at: float | None = None
         self.status = 499
         self.request_id = _request_id(scope)
         self._send = send
@@ -108,6 +111,8 @@ class _Exchange:
     def _headers(self, headers: Any) -> list[tuple[bytes, bytes]]:
         """The handler's own headers, and ours where it has set none."""
         present = dict(headers)
+        if present.get(b"content-type", b"").startswith(_STREAM_TYPE):
+            self.opened_at = time.perf_counter()
         wanted = _HARDENING
         if present.get(b"content-type", b"") in _API_TYPES:
             wanted += _API_ONLY

@@ -36,6 +36,7 @@ STATUS: dict[type[SlipwayError], int] = {
     errors.CorsRefused: 400,
     errors.TypeNotAllowed: 415,
     errors.RateLimited: 429,
+    errors.TooManyStreams: 429,
     errors.InternalError: 500,
     errors.StorageUnavailable: 500,  # what the first clients were promised
     errors.DatabaseUnavailable: 503,

@@ -58,6 +58,9 @@ EXAMPLES: tuple[SlipwayError, ...] = (
     errors.CorsRefused("Disallowed CORS origin."),
     errors.TypeNotAllowed("The policy 'avatar' allows image/*, not text/plain."),
     errors.RateLimited("Too many requests; try again in 12 s.", retry_after=12),
+    errors.TooManyStreams(
+        "You have 100 streams open already; close some, or try again later.", retry_after=10
+    ),
     errors.InternalError("The request failed; quote the request id when you report it."),
     errors.StorageUnavailable("The object store does not answer; try again."),
     errors.DatabaseUnavailable("The database does not answer; try again."),

@@ -52,6 +52,7 @@ CONTRACT = {
     "type_not_allowed": 415,
     "rate_limited": 429,
     "storage_unavailable": 500,
+    "too_many_streams": 429,
     "internal_error": 500,
     "database_unavailable": 503,
     "identity_provider_unavailable": 503,
