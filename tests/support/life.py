@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from typing import Any, TypeVar
+from uuid import UUID
 
 from app.container import build_services
 from app.domain.object_key import owner_folder
@@ -99,6 +100,12 @@ class Life:
     def reach(self, time: datetime) -> None:
         """Make it `time`, unless it is later already."""
         self.now = max(self.now, time)
+
+    def holds(self, file_id: UUID) -> bool:
+        """Whether the store has anything of the file."""
+        key = self.repository.records[file_id].key
+        uploads = self.store.uploads.values()
+        return key in self.store.objects or any(upload.spec.key == key for upload in uploads)
 
     async def attempt(
         self,

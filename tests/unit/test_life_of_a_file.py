@@ -4,6 +4,7 @@ The machine plays several owners on the twins, which the contract suites hold to
 """
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,7 +16,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
     RuleBasedStateMachine,
-    consumes,
     initialize,
     invariant,
     multiple,
@@ -91,7 +91,8 @@ class Transfer:
     key: str
     object: StoredObject
     once: bool
-    until: datetime
+    last: datetime
+    """When its bytes are there at the latest."""
 
 
 def content(size: int, right: bool = True) -> bytes:
@@ -110,10 +111,12 @@ async def complete_with_list(life: Life, client: Client) -> None:
 
 async def abort(life: Life, client: Client) -> None:
     await life.services.multipart.abort(client.principal, client.id)
+    assert not life.holds(client.id)
 
 
 async def delete(life: Life, client: Client) -> None:
     await life.services.files.delete(client.principal, client.id)
+    assert not life.holds(client.id)
 
 
 async def download(life: Life, client: Client) -> None:
@@ -147,7 +150,8 @@ USES: Mapping[str, Use] = {
 ENDINGS = ("abort", "report failed", "delete")
 
 uses = st.sampled_from(sorted(USES))
-strikes = st.none() | st.builds(Strike, trouble=st.sampled_from(Trouble), calls=st.integers(0, 5))
+troubles = st.sampled_from(Trouble) | st.just(Trouble.OVERTAKEN)
+strikes = st.none() | st.builds(Strike, trouble=troubles, calls=st.integers(0, 4))
 
 
 @st.composite
@@ -171,16 +175,24 @@ def _checksum(size: int) -> Checksum:
 
 class LifeOfAFile(RuleBasedStateMachine):
     clients = Bundle("clients")
-    transfers = Bundle("transfers")
 
     def __init__(self) -> None:
         super().__init__()
         self._loop = asyncio.new_event_loop()
         self.life = Life()
+        self.transfers: list[Transfer] = []
 
-    @initialize(target=clients, wishes=st.tuples(requests(PUT), requests(MULTIPART), requests()))
-    def begin(self, wishes: tuple[UploadRequest, ...]) -> Any:
-        return self.create("alice", list(wishes), None, None)
+    @initialize(
+        target=clients,
+        wishes=st.tuples(requests(PUT), requests(MULTIPART), requests()),
+        strike=strikes,
+    )
+    def begin(self, wishes: tuple[UploadRequest, ...], strike: Strike | None) -> Any:
+        """One of each, whose creations are repeated when trouble strikes."""
+        for key, wish in zip("abc", wishes, strict=True):
+            self._create("alice", [wish], key, strike)
+        created = [self._create("alice", [w], k) for k, w in zip("abc", wishes, strict=True)]
+        return multiple(*itertools.chain(*created))
 
     @precondition(lambda self: len(self.life.repository.records) < MOST)
     @rule(
@@ -193,6 +205,15 @@ class LifeOfAFile(RuleBasedStateMachine):
     def create(
         self, owner: str, wishes: list[UploadRequest], key: str | None, strike: Strike | None
     ) -> Any:
+        return multiple(*self._create(owner, wishes, key, strike))
+
+    def _create(
+        self,
+        owner: str,
+        wishes: list[UploadRequest],
+        key: str | None = None,
+        strike: Strike | None = None,
+    ) -> list[Client]:
         principal = Principal(owner, frozenset({Scope.READ, Scope.WRITE, Scope.PROCESS}))
         service = self.life.services.presigned_urls
         seen: list[Upload] = []
@@ -207,7 +228,7 @@ class LifeOfAFile(RuleBasedStateMachine):
         known = {upload.record.id: Client(principal, upload.record.id) for upload in seen}
         for upload in seen:
             known[upload.record.id].note(upload)
-        return multiple(*known.values())
+        return list(known.values())
 
     @rule(client=clients, faster=uses, strike=strikes)
     def finish(self, client: Client, faster: str, strike: Strike | None) -> None:
@@ -247,21 +268,20 @@ class LifeOfAFile(RuleBasedStateMachine):
             if number in issued.numbers:
                 self._put_part(issued, number, right, more)
 
-    @rule(target=transfers, client=clients)
-    def begin_to_send(self, client: Client) -> Any:
+    @rule(client=clients)
+    def begin_to_send(self, client: Client) -> None:
         """A slow transfer, by the oldest URL."""
-        if not client.urls or self.life.now >= client.urls[0].expires_at:
-            return multiple()
-        record = self._record(client)
-        stored = StoredObject(content(record.file_size), record.type, record.checksum)
-        once = client.urls[0].method == "PUT"
-        return Transfer(record.key, stored, once, self.life.now + LONGEST_TRANSFER)
+        if client.urls and self.life.now < client.urls[0].expires_at:
+            record = self._record(client)
+            stored = StoredObject(content(record.file_size), record.type, record.checksum)
+            once = client.urls[0].method == "PUT"
+            last = self.life.now + LONGEST_TRANSFER - timedelta(seconds=1)
+            self.transfers.append(Transfer(record.key, stored, once, last))
 
-    @rule(transfer=consumes(transfers))
-    def end_sending(self, transfer: Transfer) -> None:
-        objects = self.life.store.objects
-        if self.life.now < transfer.until and not (transfer.once and transfer.key in objects):
-            objects[transfer.key] = transfer.object
+    @precondition(lambda self: self.transfers)
+    @rule()
+    def end_sending(self) -> None:
+        self._arrive(self.transfers.pop(0))
 
     @rule(strike=strikes)
     def sweep(self, strike: Strike | None) -> None:
@@ -320,15 +340,29 @@ class LifeOfAFile(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Once all is quiet, nothing is pending, owed or left behind."""
         try:
-            for owner in OWNERS:
-                self._run(self._rest(owner))
+            for transfer in self.transfers:
+                self._settle(until=transfer.last)
+                self.life.reach(transfer.last)
+                self._arrive(transfer)
+            self._settle()
+            self._run(self._check_rest())
         finally:
             self._loop.close()
 
-    async def _rest(self, owner: str) -> None:
+    def _settle(self, until: datetime | None = None) -> None:
         life = self.life
-        await settle(life.services, life.ledger, owner, life.reach)
-        assert await faults_at_rest(life.ledger, life.store, owner, folder(owner)) == []
+        for owner in OWNERS:
+            self._run(settle(life.services, life.ledger, owner, life.reach, until))
+
+    async def _check_rest(self) -> None:
+        for owner in OWNERS:
+            ledger, store = self.life.ledger, self.life.store
+            assert await faults_at_rest(ledger, store, owner, folder(owner)) == []
+
+    def _arrive(self, transfer: Transfer) -> None:
+        objects = self.life.store.objects
+        if self.life.now <= transfer.last and not (transfer.once and transfer.key in objects):
+            objects[transfer.key] = transfer.object
 
     def _attempt(self, use_case: Any, strike: Strike | None, faster: Any = None) -> Any:
         return self._run(self.life.attempt(use_case, strike, faster))
