@@ -29,9 +29,9 @@ from app.repository.reconciliation import PostgresRecordSurvey
 from app.repository.usage_repository import PostgresUsageRepository
 from app.service.completion import Completion
 from app.service.file_storage import FileStorageService
-from app.service.multipart import MultipartService
 from app.service.live import LiveService
 from app.service.live_hub import LiveHub
+from app.service.multipart import MultipartService
 from app.service.part_urls import PartUrlService
 from app.service.presigned_url import PresignedUrlService
 from app.service.reconcile import ReconcileService
@@ -75,9 +75,9 @@ class Container(Services):
     usage: UsageService
     usages: UsageRepository
     reconcile: ReconcileService
+    live: LiveService
     pings: Mapping[str, Callable[[], Awaitable[None]]]
 
-    live: LiveService
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -134,10 +134,10 @@ async def open_container(
         stack.push_async_callback(store.close)
         usages = PostgresUsageRepository(database, parts.limits)
         files = FileStorageRepository(database, parts.limits)
-        services = build_services(
-            repository=files,
         live = _live(settings, database, files, metrics)
         stack.push_async_callback(live.close)
+        services = build_services(
+            repository=files,
             store=store,
             policies=parts.policies,
             metrics=metrics,
@@ -156,10 +156,10 @@ async def open_container(
             events_secret=settings.storage_events_secret,
             usage=UsageService(usages),
             usages=usages,
+            live=live,
             reconcile=build_reconcile(
                 removal=services.removal,
                 sweep=services.sweep,
-            live=live,
                 files=files,
                 records=PostgresRecordSurvey(database),
                 usages=usages,
@@ -176,9 +176,6 @@ async def open_container(
         )
 
 
-def build_services(
-    *,
-    repository: FileRepository,
 def _live(
     settings: Settings, database: Database, files: FileRepository, metrics: Metrics
 ) -> LiveService:
@@ -194,6 +191,9 @@ def _live(
     )
 
 
+def build_services(
+    *,
+    repository: FileRepository,
     store: ObjectStore,
     policies: Policies,
     metrics: Metrics,
