@@ -19,7 +19,8 @@ from app.service.ownership import owned
 from app.service.settling import until_settled
 
 FIRST_PARTS = 100
-"""Part URLs that come with the answer to a creation."""
+"""Part URLs that come with the answer to a creation, at most: the files of a batch share them, or
+a thousand files would make an answer of 50 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +50,21 @@ class PartUrlService:
         self._clock = clock
         self._on_parts_issued = on_parts_issued
 
-    async def begin(self, record: FileRecord, lifetime: int) -> IssuedParts:
-        """Begin the upload of a record just committed, and sign its first parts.
+    async def begin(self, record: FileRecord, lifetime: int, *, first: int) -> IssuedParts:
+        """Begin the upload of a record just committed, and sign its `first` parts.
 
         Raises `StorageUnavailable`: the record stays, without an upload, and soon ends.
         """
         upload_id = await self._store.create_multipart(UploadSpec.of(record))
-        begun = await self._attach(record, upload_id, lifetime)
-        return begun or await self.resume(Principal(record.owner), record, lifetime)
+        begun = await self._attach(record, upload_id, _first_of(record, first), lifetime)
+        return begun or await self.resume(Principal(record.owner), record, lifetime, first=first)
 
-    async def resume(self, principal: Principal, record: FileRecord, lifetime: int) -> IssuedParts:
+    async def resume(
+        self, principal: Principal, record: FileRecord, lifetime: int, *, first: int
+    ) -> IssuedParts:
         """Sign the first parts of a pending record again, whether its upload had begun or not."""
-        return await self._sign_when_begun(principal, record.id, _first_of(record), lifetime)
+        numbers = _first_of(record, first)
+        return await self._sign_when_begun(principal, record.id, numbers, lifetime)
 
     async def sign_parts(
         self,
@@ -75,7 +79,7 @@ class PartUrlService:
         `UploadExpired`.
         """
         record = await owned(self._repository, principal, id=file_id)
-        record.plan.check(numbers)
+        record.plan.check(numbers, "part_numbers")
         lifetime = self._policies.lifetime(record.policy, expires_in)
         return await self._sign_when_begun(principal, file_id, numbers, lifetime)
 
@@ -86,16 +90,16 @@ class PartUrlService:
             self._check_alive(record)
             if record.upload_id is not None:
                 return await self._sign(record, record.upload_id, numbers, lifetime)
-            await self._begin_again(record, lifetime)
+            await self._begin_again(record, numbers, lifetime)
             return None
 
         return await until_settled(lambda: owned(self._repository, principal, id=file_id), attempt)
 
-    async def _begin_again(self, record: FileRecord, lifetime: int) -> None:
+    async def _begin_again(self, record: FileRecord, numbers: Sequence[int], lifetime: int) -> None:
         # A process may have ended between beginning the upload and recording it.
         found = await self._store.multipart_uploads(record.key)
         upload_id = found[0] if found else await self._store.create_multipart(UploadSpec.of(record))
-        await self._attach(record, upload_id, lifetime)
+        await self._attach(record, upload_id, numbers, lifetime)
 
     def _check_alive(self, record: FileRecord) -> None:
         if record.status is not FileStatus.PENDING:
@@ -104,9 +108,8 @@ class PartUrlService:
             raise UploadExpired("This upload has ended; start again with a new upload.")
 
     async def _attach(
-        self, record: FileRecord, upload_id: str, lifetime: int
+        self, record: FileRecord, upload_id: str, numbers: Sequence[int], lifetime: int
     ) -> IssuedParts | None:
-        numbers = _first_of(record)
         signed = await self._store.presign_parts(record.key, upload_id, numbers, lifetime)
         begun = dataclasses.replace(self._renewed(record, signed.expires_at), upload_id=upload_id)
         if await self._repository.move(record, begun, []):
@@ -147,5 +150,5 @@ class PartUrlService:
         return IssuedParts(record, numbers, signed)
 
 
-def _first_of(record: FileRecord) -> range:
-    return range(1, min(record.plan.part_count, FIRST_PARTS) + 1)
+def _first_of(record: FileRecord, count: int) -> range:
+    return range(1, min(record.plan.part_count, count) + 1)

@@ -1,6 +1,5 @@
 """Permission to upload: decide, record, sign."""
 
-import asyncio
 import dataclasses
 import hashlib
 import json
@@ -20,7 +19,8 @@ from app.domain.ports import FileRepository, ObjectStore, SignedRequest, UploadS
 from app.domain.principal import Principal
 from app.domain.upload_request import UploadRequest, resolve_method
 from app.exceptions.errors import IdempotencyConflict, SlipwayError, UploadExpired
-from app.service.part_urls import IssuedParts, PartUrlService
+from app.service.concurrency import each
+from app.service.part_urls import FIRST_PARTS, IssuedParts, PartUrlService
 
 _DELETED = "What this Idempotency-Key created was deleted; use a new key."
 
@@ -74,7 +74,7 @@ class PresignedUrlService:
             return (await self._create_once(principal, [request], idempotency_key, "one"))[0]
         upload = await self._prepare(principal, request)
         await self._repository.insert(upload.record, created(upload.record))
-        return await self._begun(upload, request)
+        return await self._begun(upload, request, FIRST_PARTS)
 
     async def create_many(
         self,
@@ -111,17 +111,19 @@ class PresignedUrlService:
         if len(records) != len(earlier.file_ids):
             raise UploadExpired(_DELETED)
         pairs = zip(records, requests, strict=True)
-        return [await self._sign_again(principal, *pair) for pair in pairs]
+        first = _first_parts(len(requests))
+        return [await self._sign_again(principal, *pair, first) for pair in pairs]
 
     async def _sign_again(
-        self, principal: Principal, record: FileRecord, request: UploadRequest
+        self, principal: Principal, record: FileRecord, request: UploadRequest, first: int
     ) -> Upload:
         if record.status is not FileStatus.PENDING:
             return Upload(record, created=False)
         if self._clock() >= record.ends_at:
             raise UploadExpired("This upload has ended; start again with a new Idempotency-Key.")
         if record.method is UploadMethod.MULTIPART:
-            parts = await self._part_urls.resume(principal, record, self._lifetime(request))
+            lifetime = self._lifetime(request)
+            parts = await self._part_urls.resume(principal, record, lifetime, first=first)
             return self._issued(Upload(parts.record, parts=parts, created=False))
         return await self._renew(principal, record, request)
 
@@ -149,23 +151,32 @@ class PresignedUrlService:
     async def _all_begun(
         self, uploads: Sequence[Upload], requests: Sequence[UploadRequest]
     ) -> list[Upload]:
-        tasks = [self._begun(*pair) for pair in zip(uploads, requests, strict=True)]
+        first = _first_parts(len(uploads))
+        pairs = list(zip(uploads, requests, strict=True))
         if all(upload.signed for upload in uploads):
-            return [await task for task in tasks]
+            return [await self._begun(*pair, first) for pair in pairs]
+
         # Each is settled before an error is raised: none of them shall go on unobserved.
-        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        async def settled(pair: tuple[Upload, UploadRequest]) -> Upload | SlipwayError:
+            try:
+                return await self._begun(*pair, first)
+            except SlipwayError as error:
+                return error
+
+        outcomes = await each(settled, pairs)
         for outcome in outcomes:
-            if isinstance(outcome, BaseException):
+            if isinstance(outcome, SlipwayError):
                 raise outcome
         return [outcome for outcome in outcomes if isinstance(outcome, Upload)]
 
-    async def _begun(self, upload: Upload, request: UploadRequest) -> Upload:
+    async def _begun(self, upload: Upload, request: UploadRequest, first: int) -> Upload:
         """With the store's part of a multipart upload begun, after the record is committed.
 
         In the other order a process that ends in between would leave an upload nobody knows of.
         """
         if upload.record.method is UploadMethod.MULTIPART:
-            parts = await self._part_urls.begin(upload.record, self._lifetime(request))
+            lifetime = self._lifetime(request)
+            parts = await self._part_urls.begin(upload.record, lifetime, first=first)
             upload = dataclasses.replace(upload, record=parts.record, parts=parts)
         return self._issued(upload)
 
@@ -231,6 +242,11 @@ def _part_size(method: UploadMethod, request: UploadRequest, policy: UploadPolic
     if method is not UploadMethod.MULTIPART:
         return None
     return plan_parts(request.file_size, policy.part_size).part_size
+
+
+def _first_parts(files: int) -> int:
+    """How many parts of each are signed with the answer to a request for that many files."""
+    return max(1, FIRST_PARTS // files)
 
 
 def _with_events(uploads: Sequence[Upload]) -> list[tuple[FileRecord, FileEvent]]:

@@ -1,5 +1,6 @@
 """Uploads in parts: what only a controllable store, repository and clock can bring about."""
 
+import asyncio
 import dataclasses
 from datetime import timedelta
 
@@ -8,6 +9,7 @@ import pytest
 from app.domain.checksum import Checksum, ChecksumAlgorithm
 from app.domain.file import FileRecord, FileStatus
 from app.domain.job import Job, JobName
+from app.domain.ports import UploadSpec
 from app.domain.upload_request import RequestedMethod
 from app.exceptions.errors import (
     IllegalTransition,
@@ -17,6 +19,7 @@ from app.exceptions.errors import (
     UploadExpired,
     VerificationFailed,
 )
+from app.service.concurrency import AT_ONCE
 from app.service.presigned_url import Upload
 from tests.support.world import ALICE, HELLO, PART, World
 
@@ -71,6 +74,36 @@ async def test_a_batch_settles_every_upload_before_it_fails(world: World) -> Non
         await world.uploads.create_many(ALICE, [wish, HELLO, wish])
     assert world.store.calls["create_multipart"] == 2
     assert len(world.repository.records) == 3
+
+
+@pytest.mark.parametrize(("files", "first"), [(1, 100), (2, 50), (150, 1)])
+async def test_the_files_of_a_batch_share_the_first_urls(
+    world: World, files: int, first: int
+) -> None:
+    """A hundred for each of a thousand files were an answer of 50 MB."""
+    wish = dataclasses.replace(HELLO, method=RequestedMethod.MULTIPART, file_size=200 * PART)
+    for _again in range(2):
+        batch = await world.uploads.create_many(ALICE, [wish] * files, "key")
+        signed = [upload.parts and upload.parts.numbers for upload in batch]
+        assert signed == [range(1, first + 1)] * files
+
+
+async def test_a_batch_begins_a_bounded_number_of_uploads_at_once(world: World) -> None:
+    """More would wait for a thread of the pool while their own time runs out."""
+    wish = dataclasses.replace(HELLO, method=RequestedMethod.MULTIPART)
+    honest, running, most = world.store.create_multipart, 0, 0
+
+    async def create(spec: UploadSpec) -> str:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0)
+        running -= 1
+        return await honest(spec)
+
+    world.store.create_multipart = create  # type: ignore[method-assign]
+    await world.uploads.create_many(ALICE, [wish] * 100)
+    assert most == AT_ONCE
 
 
 async def test_asking_for_urls_puts_off_the_end(world: World) -> None:
