@@ -67,8 +67,9 @@ class SweepService:
         self._clock = clock
 
     async def run(self) -> Mapping[str, int]:
-        """How many files were `uploaded`, `refused`, `expired`, `cleared`, or `postponed` because
-        the store did not answer for them, and how many idempotency keys were `forgotten`.
+        """How many files were `uploaded`, `refused`, `expired`, `cleared`, `postponed` because
+        the store did not answer for them, or `broken` by a defect of ours; and how many idempotency
+        keys were `forgotten`.
 
         Raises `DatabaseUnavailable`.
         """
@@ -139,5 +140,10 @@ async def _all(
             except RetryableError as error:
                 log.warning("sweep_postponed", file_id=str(record.id), code=error.code)
                 return "postponed"
+            except (
+                Exception
+            ):  # or one file that meets a defect would keep all others from their end
+                log.exception("sweep_broken", file_id=str(record.id))
+                return "broken"
 
     return Counter(await asyncio.gather(*(one(record) for record in batch)))

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from app.domain.file import FileRecord, FileStatus
+from app.domain.ports import ObservedObject
 from app.domain.removal import CLOCK_SKEW, LONGEST_TRANSFER
 from app.exceptions.errors import NotFound, StorageUnavailable, UploadExpired
 from app.service.presigned_url import Upload
@@ -116,6 +117,22 @@ async def test_what_the_store_does_not_answer_for_waits(world: World) -> None:
     assert await world.status(upload.record) is FileStatus.PENDING
     world.store.down = False
     assert await world.sweep.run() == {"expired": 1}
+
+
+async def test_a_file_that_meets_a_defect_keeps_no_other_from_its_end(world: World) -> None:
+    poison, other = await put(world), await put(world)
+    world.now = other.record.ends_at
+    honest = world.store.head
+
+    async def head(key: str) -> ObservedObject | None:
+        if key == poison.record.key:
+            raise KeyError("ContentLength")
+        return await honest(key)
+
+    world.store.head = head  # type: ignore[method-assign]
+    assert await world.sweep.run() == {"broken": 1, "expired": 1}
+    assert await world.status(poison.record) is FileStatus.PENDING
+    assert await world.status(other.record) is FileStatus.FAILED
 
 
 async def test_bytes_that_land_after_the_end_are_removed(world: World) -> None:
