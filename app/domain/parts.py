@@ -50,14 +50,14 @@ class PartPlan:
     def is_planned(self, number: int) -> bool:
         return 1 <= number <= self.part_count
 
-    def check(self, numbers: Iterable[int]) -> None:
-        """Raise `InvalidRequest` for a number that is not one of the plan's."""
+    def check(self, numbers: Iterable[int], field: str) -> None:
+        """Raise `InvalidRequest`, naming `field`, for a number that is not one of the plan's."""
         beyond = [number for number in numbers if not self.is_planned(number)]
         if beyond:
             message = f"must be within 1 to {self.part_count}; {beyond[0]} is not"
             raise InvalidRequest(
                 f"This upload has {self.part_count} parts: every part number {message}.",
-                [FieldError("part_numbers", message)],
+                [FieldError(field, message)],
             )
 
 

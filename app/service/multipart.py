@@ -78,7 +78,7 @@ class MultipartService:
         """
 
         async def attempt(record: FileRecord) -> FileRecord | None:
-            record.plan.check(claimed or ())
+            record.plan.check(claimed or (), "parts")
             if record.status is FileStatus.FAILED:
                 raise illegal(record.status, FileStatus.UPLOADED)
             if record.status is not FileStatus.PENDING:

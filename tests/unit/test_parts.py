@@ -66,10 +66,10 @@ def test_the_parts_make_up_the_file(file_size: int, wanted_mib: int) -> None:
 
 
 def test_a_number_outside_the_plan_is_named() -> None:
-    PLAN.check([1, 2, 3])
+    PLAN.check([1, 2, 3], "parts")
     for number in (0, 4):
         with pytest.raises(InvalidRequest, match=f"within 1 to 3; {number} is not"):
-            PLAN.check([1, number])
+            PLAN.check([1, number], "parts")
 
 
 def test_all_parts_in_their_size_are_the_file() -> None:
