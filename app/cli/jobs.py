@@ -21,6 +21,9 @@ T = TypeVar("T")
 
 jobs = typer.Typer(name="jobs", no_args_is_help=True, help="List jobs, and run failed ones again.")
 
+_MOST = 2**63 - 1
+"""PostgreSQL's bigint."""
+
 _COLUMNS = ("ID", "JOB", "STATUS", "ATTEMPTS", "NOT BEFORE", "FILE")
 
 
@@ -33,7 +36,7 @@ class Status(StrEnum):
 @jobs.command("list")
 def list_(
     status: Annotated[Status, typer.Option(help="What became of them.")] = Status.FAILED,
-    limit: Annotated[int, typer.Option(min=1, help="How many, the oldest first.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, max=_MOST, help="How many, the oldest first.")] = 100,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array.")] = False,
 ) -> None:
     """Print jobs: by default those that have failed for good."""
@@ -46,7 +49,9 @@ def list_(
 
 @jobs.command()
 def retry(
-    ids: Annotated[list[int] | None, typer.Argument(metavar="ID...", help="From list.")] = None,
+    ids: Annotated[
+        list[int] | None, typer.Argument(metavar="ID...", min=1, max=_MOST, help="From list.")
+    ] = None,
     all_failed: Annotated[bool, typer.Option("--all-failed", help="Every failed job.")] = False,
 ) -> None:
     """Run failed jobs again, from their first attempt."""

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 FOUND, FAILED = 1, 2
 """Exit codes: findings remain; nothing can be said."""
 
+_DECADE = 10 * 365 * 24 * 60
+"""Minutes; a bound that leaves every date one that Python has."""
+
 _STATEMENT_TIMEOUT = 60.0
 """Seconds at least. Counting the files of a large owner takes longer than an API call may wait."""
 
@@ -37,7 +40,13 @@ def reconcile(
         ),
     ] = False,
     min_age: Annotated[
-        int, typer.Option(min=0, metavar="MINUTES", help="Leave alone what changed within these.")
+        int,
+        typer.Option(
+            min=0,
+            max=_DECADE,
+            metavar="MINUTES",
+            help="Leave alone what changed within these.",
+        ),
     ] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:

@@ -197,3 +197,20 @@ def test_openapi_prints_the_document(run) -> None:
     code, out, _ = run("openapi")
     assert code == 0
     assert "/presigned-url" in json.loads(out)["paths"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("jobs", "list", "--limit", str(2**63)),
+        ("jobs", "retry", str(2**63)),
+        ("reconcile", "--min-age", str(2**40)),
+    ],
+    ids=" ".join,
+)
+def test_numbers_beyond_what_can_be_are_refused_before_anything_is_asked(
+    run, arguments: tuple[str, ...]
+) -> None:
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "")
+    assert "Invalid value" in err
