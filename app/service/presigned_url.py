@@ -137,8 +137,9 @@ class PresignedUrlService:
         renewed = dataclasses.replace(
             record,
             updated_at=now,
-            expires_at=signed.expires_at,
-            ends_at=signed.expires_at + policy.grace,
+            # An earlier URL may have been given a longer life.
+            expires_at=max(record.expires_at, signed.expires_at),
+            ends_at=max(record.ends_at, signed.expires_at + policy.grace),
         )
         event = url_issued(principal.subject, record.method, signed.expires_at, now)
         if await self._repository.move(record, renewed, [event]):

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from app.domain.file import FileEvent, FileStatus
+from app.domain.policy import Policies
 from app.domain.transition import moved
 from app.domain.upload_request import RequestedMethod
 from app.exceptions.errors import (
@@ -134,6 +135,18 @@ async def test_a_repeated_key_renews_the_end(world: World) -> None:
     assert (again.created, again.record.id) == (False, first.record.id)
     assert again.record.expires_at == world.now + timedelta(seconds=900)
     assert world.repository.records[first.record.id].ends_at == again.record.ends_at
+
+
+async def test_a_shorter_life_does_not_hide_the_longer_one_of_an_earlier_url(world: World) -> None:
+    first = await world.uploads.create(ALICE, HELLO, "key")
+    policies = world.uploads._policies.by_name
+    shorter = {"default": dataclasses.replace(policies["default"], expires_in=1)}
+    world.uploads._policies = Policies(shorter)
+    again = await world.uploads.create(ALICE, HELLO, "key")
+    assert again.signed is not None
+    assert again.signed.expires_at == NOON + timedelta(seconds=1)
+    assert again.record.expires_at == first.record.expires_at
+    assert again.record.ends_at == first.record.ends_at
 
 
 async def test_a_repeated_key_of_a_batch(world: World) -> None:

@@ -96,7 +96,9 @@ class FileResponse(BaseModel):
         default_factory=dict,
         description="The complete form of a POST, in this order, the file as `file` after them.",
     )
-    expires_at: datetime = Field(description="When the newest URL stops working.")
+    expires_at: datetime = Field(
+        description="When the URL issued here stops working, else the last one that was."
+    )
     expires_in: int = Field(description="Seconds until then, 0 when past.")
     filename: str
     type: str
@@ -126,8 +128,10 @@ class FileResponse(BaseModel):
     ) -> "FileResponse":
         """The record, and what uploads it if that was just signed: a request, or parts."""
         # A fresh URL's whole life, however long its record took to commit.
-        since = record.updated_at if signed or issued else now
-        left = math.ceil((record.expires_at - since).total_seconds())
+        fresh = signed or (issued.signed if issued else None)
+        since = record.updated_at if fresh else now
+        expires_at = fresh.expires_at if fresh else record.expires_at
+        left = math.ceil((expires_at - since).total_seconds())
         # Not validated again: every value comes from a record that was.
         return cls.model_construct(
             id=record.id,
@@ -137,7 +141,7 @@ class FileResponse(BaseModel):
             method=record.method,
             headers=dict(signed.headers) if signed else {},
             fields=dict(signed.fields) if signed else {},
-            expires_at=record.expires_at,
+            expires_at=expires_at,
             expires_in=max(0, left),
             filename=record.filename,
             type=record.type,
