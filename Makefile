@@ -38,12 +38,13 @@ COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3
 
 requirements: $(INSTALLED) ## Pin the newest versions that requirements*.in allow
 	$(COMPILE) requirements.in --output-file requirements.txt
+	$(COMPILE) requirements-aws.in --output-file requirements-aws.txt
 	$(COMPILE) requirements-dev.in --constraint requirements.txt --output-file requirements-dev.txt
 
 clean: ## Remove the virtual environment and caches (not your data)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*
 
-$(INSTALLED): requirements-dev.txt
+$(INSTALLED): requirements-dev.txt requirements-aws.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
 	  "Slipway needs Python 3.11 or newer, this is " + sys.version.split()[0] + \
 	  ": make PYTHON=python3.12")'
@@ -53,4 +54,7 @@ $(INSTALLED): requirements-dev.txt
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 	  --requirement requirements-dev.txt
+	@$(PYTHON) -m venv $(VENV)/aws
+	@$(VENV)/aws/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	  --requirement requirements-aws.txt
 	@touch $@

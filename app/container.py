@@ -25,6 +25,7 @@ from app.infrastructure.storage.s3 import open_s3_store
 from app.repository.change_repository import ChangeRepository
 from app.repository.file_storage_repository import FileStorageRepository
 from app.repository.job_repository import JobRepository
+from app.repository.parked_event_repository import ParkedEventRepository
 from app.repository.reconciliation import PostgresRecordSurvey
 from app.repository.usage_repository import PostgresUsageRepository
 from app.service.completion import Completion
@@ -72,6 +73,7 @@ class Container(Services):
     jobs: JobRepository
     sns: SnsTopics
     events_secret: SecretStr | None
+    parked_events: ParkedEventRepository
     usage: UsageService
     usages: UsageRepository
     reconcile: ReconcileService
@@ -154,6 +156,7 @@ async def open_container(
             jobs=JobRepository(database),
             sns=SnsTopics(settings.storage_events_topics, clock=clock),
             events_secret=settings.storage_events_secret,
+            parked_events=ParkedEventRepository(database),
             usage=UsageService(usages),
             usages=usages,
             live=live,

@@ -10,6 +10,7 @@ pytest_plugins = [
     "tests.support.databases",
     "tests.support.stores",
     "tests.support.service",
+    "tests.support.aws",
     "tests.support.multipart",
 ]
 

@@ -6,6 +6,7 @@ import typer
 
 from app.cli.bucket import bucket
 from app.cli.errors import EXPECTED
+from app.cli.events import events
 from app.cli.jobs import jobs
 from app.cli.migrate import migrate
 from app.cli.openapi import openapi
@@ -21,6 +22,7 @@ app = typer.Typer(
 for command in (serve, worker, token, migrate, bucket, reconcile, openapi):
     app.command()(command)
 app.add_typer(jobs)
+app.add_typer(events)
 
 
 def main() -> None:

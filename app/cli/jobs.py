@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -11,6 +11,7 @@ import typer
 
 from app.cli.configuration import load_settings
 from app.cli.errors import CommandError
+from app.cli.table import table
 from app.infrastructure.embedded.stack import reachable_engines
 from app.settings import Settings
 
@@ -44,7 +45,7 @@ def list_(
     if as_json:
         print(json.dumps([asdict(job) for job in found], default=str, indent=2))
     else:
-        print("\n".join(_table([_COLUMNS, *map(_row, found)])))
+        print("\n".join(table([_COLUMNS, *map(_row, found)])))
 
 
 @jobs.command()
@@ -87,11 +88,3 @@ async def _answer(settings: Settings, question: "Callable[[JobRepository], Await
 def _row(job: "QueuedJob") -> tuple[str, ...]:
     at = job.at.isoformat(timespec="seconds") if job.at else "-"
     return (str(job.id), job.name, job.status, str(job.attempts), at, str(job.file_id or "-"))
-
-
-def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]

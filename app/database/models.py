@@ -174,3 +174,18 @@ class UsageModel(ormar.Model):
     max_files: int | None = ormar.BigInteger(nullable=True)
     max_bytes: int | None = ormar.BigInteger(nullable=True)
     max_in_flight_bytes: int | None = ormar.BigInteger(nullable=True)
+
+
+class ParkedEventModel(ormar.Model):
+    """`parked_storage_events`: messages of the queue of bucket events that were put aside."""
+
+    ormar_config = _base.copy(  # type: ignore[pydantic-field]
+        tablename="parked_storage_events",
+        constraints=[UniqueConstraint("message_id", name="uq_parked_storage_events_message_id")],
+    )
+
+    id: int = ormar.BigInteger(primary_key=True, server_default=Identity(always=True))
+    message_id: str = ormar.Text()
+    body: str = ormar.Text()
+    reason: str = ormar.Text()
+    parked_at: datetime = utc_field()

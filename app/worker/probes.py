@@ -1,6 +1,8 @@
 """What a worker answers over HTTP: probes and metrics, to operators alone."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from fastapi import APIRouter, FastAPI, Request, Response
 
@@ -10,9 +12,23 @@ from app.routers import operators
 from app.routers.dependencies import get_container
 from app.routers.middleware import RequestMiddleware
 from app.routers.problems import install_problem_handlers
-from app.worker.supervisor import Supervisor
 
 router = APIRouter()
+
+
+class Member(Protocol):
+    """A part of the worker that works by itself until it is stopped."""
+
+    @property
+    def name(self) -> str:
+        """What `/readyz` calls it."""
+        ...
+
+    def stop(self) -> None: ...
+
+    async def ping(self) -> None: ...
+
+    async def run(self) -> None: ...
 
 
 @router.get("/metrics")
@@ -26,10 +42,11 @@ async def metrics(request: Request) -> Response:
     return await operators.metrics(request)
 
 
-def create_probes(container: Container, supervisor: Supervisor) -> FastAPI:
-    """`/healthz`, `/readyz` (which also asks whether jobs are taken) and `/metrics`."""
+def create_probes(container: Container, members: Sequence[Member]) -> FastAPI:
+    """`/healthz`, `/readyz` (which also asks each of `members` whether it works) and `/metrics`."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.container = replace(container, pings={**container.pings, "worker": supervisor.ping})
+    pings = {member.name: member.ping for member in members}
+    app.state.container = replace(container, pings={**container.pings, **pings})
     app.router.routes.extend([*router.routes, *operators.router.routes])
     install_problem_handlers(app)
     app.add_middleware(RequestMiddleware, metrics=container.metrics)

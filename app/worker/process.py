@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 
 import structlog
@@ -14,11 +14,14 @@ from procrastinate import App
 
 from app.container import Container, open_container
 from app.domain.job import JobName
+from app.infrastructure.events.sqs import QueuedMessage, SqsQueue
 from app.infrastructure.metrics import Metrics
+from app.service.storage_events import read_json
 from app.settings import Settings
+from app.worker.events import RECEIVERS, VISIBILITY, EventConsumer
 from app.worker.jobs import add_file_jobs, add_periodic_jobs
 from app.worker.observation import Observer, quieten
-from app.worker.probes import create_probes
+from app.worker.probes import Member, create_probes
 from app.worker.queue import open_queue
 from app.worker.supervisor import Supervisor
 
@@ -40,14 +43,40 @@ async def _run(settings: Settings, listener: socket.socket) -> None:
             Observer(metrics),
             concurrency=settings.worker_concurrency,
         )
+        members: list[Member] = [supervisor]
+        if settings.s3_events_queue_url:
+            members.append(open_consumer(settings, container))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, supervisor.stop)
-        async with _answering(container, supervisor, listener):
+            loop.add_signal_handler(number, _stop, members)
+        async with _answering(container, members, listener):
             host, port = listener.getsockname()[:2]
             log.info("worker_started", host=host, port=port, pid=os.getpid())
-            await supervisor.run()
+            await asyncio.gather(*(member.run() for member in members))
         log.info("worker_stopped")
+
+
+def _stop(members: Sequence[Member]) -> None:
+    for member in members:
+        member.stop()
+
+
+def open_consumer(settings: Settings, container: Container) -> EventConsumer:
+    """What reads S3_EVENTS_QUEUE_URL, with the services of `container`."""
+
+    async def take(body: str) -> None:
+        await container.storage_events.receive(read_json(body))
+
+    async def park(message: QueuedMessage, reason: str) -> None:
+        await container.parked_events.park(message.id, message.body, reason)
+
+    return EventConsumer(
+        SqsQueue(settings, visibility=VISIBILITY, threads=2 * RECEIVERS),
+        take=take,
+        park=park,
+        on_messages=container.metrics.queue_messages,
+        on_error=container.metrics.queue_error,
+    )
 
 
 @asynccontextmanager
@@ -72,11 +101,11 @@ async def open_jobs(
 
 @asynccontextmanager
 async def _answering(
-    container: Container, supervisor: Supervisor, listener: socket.socket
+    container: Container, members: Sequence[Member], listener: socket.socket
 ) -> AsyncIterator[None]:
     server = _Server(
         uvicorn.Config(
-            create_probes(container, supervisor),
+            create_probes(container, members),
             lifespan="off",
             log_config=None,
             access_log=False,

@@ -41,6 +41,8 @@ log = structlog.get_logger(__name__)
 class Supervisor:
     """`run` until `stop`."""
 
+    name = "worker"
+
     def __init__(self, open_queue: Open, observer: Observer, *, concurrency: int) -> None:
         self._open_queue = open_queue
         self._observer = observer

@@ -50,7 +50,7 @@ def _modules_of(distributions: set[str]) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("name", ["requirements", "requirements-dev"])
+@pytest.mark.parametrize("name", ["requirements", "requirements-dev", "requirements-aws"])
 def test_every_direct_dependency_is_pinned_with_hashes(name: str) -> None:
     assert _declared(f"{name}.in") <= _pinned(f"{name}.txt").keys()
 
@@ -66,6 +66,8 @@ def test_development_runs_the_versions_of_production() -> None:
     assert _pinned("requirements.txt").items() <= _pinned("requirements-dev.txt").items()
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize(
+    "name", ["requirements.txt", "requirements-dev.txt", "requirements-aws.txt"]
+)
 def test_no_registry_is_named(name: str) -> None:
     assert "://" not in (ROOT / name).read_text()
