@@ -105,6 +105,10 @@ SUMS = ", ".join(
 )
 _ADDED = ", ".join(f"{name} = held.{name} + excluded.{name}" for name in COUNTERS)
 
+RECOUNT_ALONE = "SELECT pg_advisory_xact_lock(hashtextextended('recount ' || $1::text, 0))"
+"""Waits for another recount of this owner: both would add what was missing. In a statement of its
+own, because a statement sees what was committed before it began."""
+
 RECOUNT = f"""
 WITH counted AS MATERIALIZED (
     SELECT {SUMS} FROM files WHERE owner = $1 AND deleted_at IS NULL AND status <> 'failed'

@@ -34,10 +34,13 @@ class PostgresUsageRepository:
         return [row["owner"] for row in rows]
 
     async def recount(self, owner: str) -> Usage:
-        [row] = await self._database.ask(
-            lambda connection: connection.fetch(statements.RECOUNT, owner)
-        )
-        return statements.to_usage(tuple(row))
+        async def attempt(connection: Connection) -> Usage:
+            async with connection.transaction():
+                await connection.execute(statements.RECOUNT_ALONE, owner)
+                [row] = await connection.fetch(statements.RECOUNT, owner)
+                return statements.to_usage(tuple(row))
+
+        return await self._database.run(attempt)
 
 
 async def read_standing(connection: Connection, owner: str, default: Limits) -> Standing:

@@ -225,14 +225,14 @@ async def test_a_repetition_may_find_the_quota_filled_by_itself(
     assert await files.events(owner, record.id) == [a_creation(record)]
 
 
-async def blocked(url: str) -> None:
-    """Return once a statement waits for another transaction."""
+async def blocked(url: str, statements: int = 1) -> None:
+    """Return once so many statements wait for other transactions."""
     waiting = """
         SELECT FROM pg_stat_activity
         WHERE wait_event_type = 'Lock' AND datname = current_database()
     """
     async with asyncio.timeout(5):
-        while not await execute(url, waiting):
+        while len(await execute(url, waiting)) < statements:
             pass
 
 
@@ -251,6 +251,27 @@ async def test_a_recount_corrects(
 
     assert await usages.recount(owner) == Usage(Amount(-3, 0), Amount(0, 37))
     assert (await usages.standing(owner)).usage == Usage(reserved=Amount(1, 30))
+
+
+async def test_two_recounts_at_once_correct_once(
+    database_url: str,
+    repository: FileStorageRepository,
+    usages: PostgresUsageRepository,
+    owner: str,
+) -> None:
+    record = a_record(owner=owner)
+    await repository.insert(record, a_creation(record))
+    await execute(database_url, f"UPDATE usages SET used_files = 3 WHERE owner = '{owner}'")
+    blocker = await asyncpg.connect(dsn(database_url))
+    try:
+        async with blocker.transaction():
+            await blocker.execute("SELECT FROM usages WHERE owner = $1 FOR UPDATE", owner)
+            recounts = [asyncio.create_task(usages.recount(owner)) for _ in range(2)]
+            await blocked(database_url, statements=2)
+    finally:
+        await blocker.close()
+    assert sorted(usage.used.files for usage in await asyncio.gather(*recounts)) == [-3, 0]
+    assert (await usages.standing(owner)).usage == await really_held(database_url, owner)
 
 
 async def test_a_recount_makes_a_missing_row(
