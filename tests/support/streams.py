@@ -38,6 +38,8 @@ async def served(
     settings: Settings, *, shutdown_timeout: float = DEADLINE
 ) -> AsyncIterator[Served]:
     listener = socket.create_server(("127.0.0.1", 0))
+    # Accepted sockets have it from this one: clients that do not read are noticed soon.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
     port = listener.getsockname()[1]
     app = create_app(settings)
     config = uvicorn.Config(
