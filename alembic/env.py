@@ -42,7 +42,12 @@ def migrate(connection: Connection) -> None:
     connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
     connection.commit()
     context.configure(
-        connection, target_metadata=metadata, compare_server_default=True, include_name=is_ours
+        connection,
+        target_metadata=metadata,
+        compare_server_default=True,
+        include_name=is_ours,
+        # The locks of one end before the next begins: all at once would keep requests waiting.
+        transaction_per_migration=True,
     )
     with context.begin_transaction():
         context.run_migrations()

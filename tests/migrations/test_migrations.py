@@ -156,6 +156,22 @@ async def test_a_table_in_use_is_not_waited_for_long(
     assert await schema(own_database_url)
 
 
+async def test_each_commits_by_itself(own_database_url: str) -> None:
+    """So none holds the locks of those before it; after a failure the next start goes on there."""
+    await asyncio.to_thread(command.downgrade, alembic(own_database_url), "20261121_01")
+    patched = alembic(own_database_url)
+    patched.attributes["lock_timeout"] = "50ms"
+    holder = await asyncpg.connect(own_database_url)
+    async with holder.transaction():
+        await holder.execute("LOCK TABLE file_events IN ACCESS SHARE MODE")
+        with pytest.raises(Exception, match="lock timeout"):
+            await asyncio.to_thread(command.upgrade, patched, "20261121_05")
+    await holder.close()
+    reached = await execute(own_database_url, "SELECT version_num FROM alembic_version")
+    assert reached == [("20261121_04",)]
+    await asyncio.to_thread(upgrade, own_database_url)
+
+
 async def test_a_server_that_is_down(postgres_url: str, tmp_path: Path) -> None:
     with pytest.raises(DatabaseUnavailable):
         await asyncio.to_thread(upgrade, f"postgresql://postgres@/slipway?host={tmp_path}")
