@@ -34,8 +34,8 @@ class FileRecord:
     """What the service knows of one file. Times are UTC; sizes are bytes.
 
     `file_size`, `type` and `checksum` are what the client declared; `observed_size`, `etag`
-    and `version_id` are what the store said at verification. `expires_at` is when the
-    last of its URLs ends, `ends_at` the end of the pending record itself. `upload_id` is the store's name for
+    and `version_id` are what the store said at verification. `expires_at` is when the last of its
+    URLs ends, `ends_at` the end of the pending record itself. `upload_id` is the store's name for
     a multipart upload, None until the store has begun it. `remove_at` is when the store must be
     looked at again for bytes of a file that failed or was deleted; None when there can be none.
     """
