@@ -80,7 +80,8 @@ async def complete_upload(
     request: Request,
     body: Annotated[CompleteRequest | None, Body()] = None,
 ) -> FileResponse:
-    """Has the store make one object of the parts, verifies it, and moves the file to `uploaded`.
+    """Has the store make one object of the parts, verifies it, and moves the file to `uploaded`,
+    or under a policy with `auto_complete` to `completed`.
 
     The body may be left out: the service asks the store for the parts, so a browser needs no
     exposed `ETag`. With missing or wrongly sized parts the answer is 409 `parts_incomplete` with
@@ -98,7 +99,11 @@ async def complete_upload(
     responses=problem_responses(*_COMMON, IllegalTransition),
 )
 async def abort_upload(id: UUID, principal: Writer, request: Request) -> FileResponse:
-    """Moves the file to `failed` and removes its parts from the store. Again: 200."""
+    """Moves the file to `failed` and removes its parts from the store. Again: 200.
+
+    When the store does not answer just then (500), the file has failed all the same, and the
+    service goes on with the removal by itself.
+    """
     container = get_container(request)
     note_file(request.scope, id)
     record = await container.multipart.abort(principal, id)

@@ -35,7 +35,8 @@ class MultipartResponse(BaseModel):
     part_size: int = Field(description="Bytes of every part but the last, which is the rest.")
     part_count: int
     parts: list[PartUrlResponse] = Field(
-        default_factory=list, description="The first parts, up to 100, ready to be sent."
+        default_factory=list,
+        description="The first parts, up to 100 shared by the files of a batch, ready to be sent.",
     )
     next_part: int | None = Field(
         None, description="The first part that is not among them: ask `POST /files/{id}/parts`."
