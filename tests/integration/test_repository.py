@@ -15,8 +15,8 @@ from sqlalchemy.engine import make_url
 
 from app.database.config import Database
 from app.database.engine import Connection
-from app.database.leases import Lease
 from app.database.failures import Interrupted
+from app.database.leases import Lease
 from app.database.models import FileModel
 from app.domain.checksum import Checksum, ChecksumAlgorithm, ChecksumType
 from app.domain.file import FileEvent, FileRecord, FileStatus, UploadMethod
