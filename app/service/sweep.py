@@ -1,6 +1,5 @@
 """Ending what nobody ended: uploads past their end, and bytes that came too late."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
@@ -22,6 +21,7 @@ from app.exceptions.errors import (
     VerificationFailed,
 )
 from app.service.completion import Completion
+from app.service.concurrency import each
 from app.service.multipart import MultipartService
 from app.service.removal import RemovalService
 
@@ -29,9 +29,6 @@ log = structlog.get_logger(__name__)
 
 BATCH = 500
 """Records read at once."""
-
-AT_ONCE = 32
-"""Records worked on at once; as many calls to the store are made (S3_MAX_CONNECTIONS)."""
 
 EXPIRED = "expired"
 """The `status_reason` of an upload of which nothing, or not all, arrived in time."""
@@ -131,19 +128,15 @@ class SweepService:
 async def _all(
     work: Callable[[FileRecord], Awaitable[str]], batch: list[FileRecord]
 ) -> Counter[str]:
-    slots = asyncio.Semaphore(AT_ONCE)
-
     async def one(record: FileRecord) -> str:
-        async with slots:
-            try:
-                return await work(record)
-            except RetryableError as error:
-                log.warning("sweep_postponed", file_id=str(record.id), code=error.code)
-                return "postponed"
-            except (
-                Exception
-            ):  # or one file that meets a defect would keep all others from their end
-                log.exception("sweep_broken", file_id=str(record.id))
-                return "broken"
+        try:
+            return await work(record)
+        except RetryableError as error:
+            log.warning("sweep_postponed", file_id=str(record.id), code=error.code)
+            return "postponed"
+        except Exception:
+            # Raised, it would keep all other files from their end, pass after pass.
+            log.exception("sweep_broken", file_id=str(record.id))
+            return "broken"
 
-    return Counter(await asyncio.gather(*(one(record) for record in batch)))
+    return Counter(await each(one, batch))
