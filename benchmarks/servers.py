@@ -40,11 +40,13 @@ class Server:
 
 
 @contextmanager
-def slipway(stage: Stage) -> Iterator[Server]:
-    """The service, with everything on that counts, and nothing refused by the rate limit."""
-    with _running(
-        stage, "slipway", ["app", "serve", "--no-worker"], service_environment(stage)
-    ) as server:
+def slipway(stage: Stage, **given: str) -> Iterator[Server]:
+    """The service, with everything on that counts, and nothing refused by the rate limit.
+
+    `given` are further settings.
+    """
+    environment = service_environment(stage) | given
+    with _running(stage, "slipway", ["app", "serve", "--no-worker"], environment) as server:
         yield server
 
 
