@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from benchmarks import listing, memory, parts, presign, signing, status, streams, sweep
+from benchmarks import events, listing, memory, parts, presign, signing, status, streams, sweep
 from benchmarks.report import Outcome, print_outcomes
 from benchmarks.stage import Stage, running_stage
 
@@ -18,6 +18,7 @@ BENCHMARKS: Mapping[str, Callable[[Stage], list[Outcome]]] = {
     "status": status.measure,
     "parts": parts.measure,
     "sweep": sweep.measure,
+    "events": events.measure,
     "streams": streams.measure,
     "memory": memory.measure,
     "listing": listing.measure,

@@ -29,6 +29,7 @@ class _Connection(asyncio.Protocol):
         self._expected = expected
         self._buffer = b""
         self._sent_at = 0.0
+        self._has_body = True
         self.latencies: list[float] = []
         self.failures = 0
         self.done = asyncio.get_running_loop().create_future()
@@ -43,7 +44,7 @@ class _Connection(asyncio.Protocol):
         if head_end < 0:
             return
         length = _LENGTH.search(self._buffer, 0, head_end)
-        end = head_end + 4 + int(length[1] if length else 0)
+        end = head_end + 4 + int(length[1] if length and self._has_body else 0)
         if len(self._buffer) < end:
             return
         self._answered(self._buffer[9:12])
@@ -62,6 +63,7 @@ class _Connection(asyncio.Protocol):
             self._transport.close()
         else:
             self._sent_at = now
+            self._has_body = not request.startswith(b"HEAD ")
             self._transport.write(request)
 
     def _answered(self, status: bytes) -> None:
