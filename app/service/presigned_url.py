@@ -22,6 +22,9 @@ from app.exceptions.errors import IdempotencyConflict, SlipwayError, UploadExpir
 from app.service.concurrency import each
 from app.service.part_urls import FIRST_PARTS, IssuedParts, PartUrlService
 
+BEGIN_WITHIN = timedelta(minutes=5)
+"""A multipart upload that the store has not begun by then has ended, and reserves nothing."""
+
 _DELETED = "What this Idempotency-Key created was deleted; use a new key."
 
 
@@ -210,9 +213,11 @@ class PresignedUrlService:
             base_prefix=self._key_prefix,
         )
         signed, expires_at = None, now + timedelta(seconds=lifetime)
+        ends_at = min(expires_at + policy.grace, now + BEGIN_WITHIN)
         if method is not UploadMethod.MULTIPART:
             signed = await self._store.presign_upload(_spec(key, request), method, lifetime)
             expires_at = signed.expires_at
+            ends_at = expires_at + policy.grace
         record = FileRecord(
             id=file_id,
             owner=principal.subject,
@@ -226,7 +231,7 @@ class PresignedUrlService:
             created_at=now,
             updated_at=now,
             expires_at=expires_at,
-            ends_at=expires_at + policy.grace,
+            ends_at=ends_at,
             metadata=request.metadata,
             checksum=request.checksum,
             checksum_type=ChecksumType.FULL_OBJECT if request.checksum else None,

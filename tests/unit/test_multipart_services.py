@@ -20,7 +20,7 @@ from app.exceptions.errors import (
     VerificationFailed,
 )
 from app.service.concurrency import AT_ONCE
-from app.service.presigned_url import Upload
+from app.service.presigned_url import BEGIN_WITHIN, Upload
 from tests.support.world import ALICE, HELLO, PART, World
 
 DAY = timedelta(days=1)
@@ -54,6 +54,16 @@ async def test_a_creation_that_the_store_interrupted_goes_on_by_its_key(world: W
     assert upload.parts is not None
     assert len(upload.parts.signed.urls) == 1
     assert list(world.store.uploads) == [upload.record.upload_id]
+
+
+async def test_what_the_store_never_began_reserves_nothing_for_long(world: World) -> None:
+    """However long its URLs were to live: the client has no id by which to give it up."""
+    wish = dataclasses.replace(HELLO, method=RequestedMethod.MULTIPART)
+    world.store.down = True
+    with pytest.raises(StorageUnavailable):
+        await world.uploads.create(ALICE, wish)
+    [record] = world.repository.records.values()
+    assert record.ends_at == world.now + BEGIN_WITHIN
 
 
 async def test_an_upload_that_was_begun_but_not_recorded_is_taken_up(world: World) -> None:
