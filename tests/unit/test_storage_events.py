@@ -140,6 +140,13 @@ async def test_a_record_that_never_came_is_not_waited_for(world: World) -> None:
     assert await tell(world, record) == {"foreign": 1}
 
 
+async def test_nor_is_one_below_somebody_elses_prefix(world: World) -> None:
+    record = await world.uploaded()
+    world.now = made_at(record.id)
+    world.repository.records.pop(record.id)
+    assert await world.events.receive(s3_body(f"of-others/{record.id}.txt")) == {"foreign": 1}
+
+
 async def test_a_store_that_is_down_costs_nothing_but_time(world: World) -> None:
     record = await world.uploaded()
     world.store.down = True
