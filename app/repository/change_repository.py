@@ -18,13 +18,12 @@ SELECT pg_snapshot_xmin(pg_current_snapshot()) AS xmin,
 """
 
 
-def _since(*conditions: str) -> str:
+def _since(condition: str, order: str = "line.xact, line.id") -> str:
     """One row at least, for what was asked is the head too.
 
     Rows of transactions that this server has yet to count up to are another server's: they came
     with a dump.
     """
-    narrowed = " AND ".join(conditions)
     return f"""
     SELECT bounds.xmin, moves.xact < bounds.xmin AS is_settled, moves.* FROM ({_BOUNDS}) AS bounds
     LEFT JOIN LATERAL (
@@ -32,15 +31,16 @@ def _since(*conditions: str) -> str:
             line.from_status, line.to_status, line.at, files.status, files.status_reason
         FROM file_events AS line JOIN files ON files.id = line.file_id
         WHERE (line.xact, line.id) > ($1::xid8, $2::bigint) AND line.xact < bounds.xmax
-            AND ({MOVES}) AND {narrowed}
-        ORDER BY line.xact, line.id LIMIT $3
+            AND ({MOVES}) AND {condition}
+        ORDER BY {order} LIMIT $3
     ) AS moves ON true
     """
 
 
 SINCE = _since("true")
 SINCE_OF_OWNER = _since("line.owner = $4")
-SINCE_OF_FILE = _since("files.owner = $4", "line.file_id = $5")
+SINCE_OF_FILE = _since("files.owner = $4 AND line.file_id = $5", order="line.id")
+"""Moves of one file wait for one another, so their ids are in order too, for which the index is."""
 
 
 class ChangeRepository:
@@ -71,7 +71,7 @@ class ChangeRepository:
         return Changes(
             items=settled,
             head=_up_to(rows[0]["xmin"]),
-            is_unsettled=rows[-1]["is_settled"] is False,
+            is_unsettled=any(row["is_settled"] is False for row in rows),
         )
 
 

@@ -16,8 +16,10 @@ import pytest_asyncio
 
 from app.database.config import Database
 from app.database.engine import Connection
+from app.domain.change import Position
 from app.domain.file import FileEvent, FileRecord, FileStatus
 from app.domain.idempotency import IdempotencyClaim
+from app.repository.change_repository import ChangeRepository
 from app.repository.file_storage_repository import FileStorageRepository
 from app.repository.reconciliation import PostgresRecordSurvey
 from tests.support.databases import opened
@@ -46,8 +48,9 @@ WITH new AS (
 ), holders AS (
     INSERT INTO usages (owner) SELECT 'owner-' || n FROM generate_series(0, 5000) AS n
 )
-INSERT INTO file_events (file_id, at, actor, event, detail)
-SELECT id, now(), 'user:a', 'created', '{}' FROM new, generate_series(1, 2)
+INSERT INTO file_events (file_id, owner, at, actor, event, from_status, to_status, detail)
+SELECT id, owner, now(), 'user:a', event, from_status, 'uploaded', '{}' FROM new,
+    (VALUES ('created', NULL), ('transition', 'pending')) AS line (event, from_status)
 """
 
 EXPLAIN = """
@@ -201,6 +204,47 @@ async def test_the_audit_trail(files: FileStorageRepository, plans: Plans) -> No
     nodes = await plans(lambda: files.events(MANY, record.id))
 
     assert indexes(nodes) <= {*BY_ID, "ix_file_events_file_id_id"}
+
+
+@pytest.mark.parametrize("later", [False, True])
+async def test_what_has_changed(filled: Database, plans: Plans, later: bool) -> None:
+    changes = ChangeRepository(filled)
+    after = await a_position(changes, half_way=later)
+    nodes = await plans(lambda: changes.since(after, limit=5))
+
+    assert indexes(nodes) == {"pk_files", "ix_file_events_xact_id"}
+    assert reads(nodes) <= {1, 5}
+
+
+@pytest.mark.parametrize("owner", [MANY, FEW])
+@pytest.mark.parametrize("later", [False, True])
+async def test_what_has_changed_for_an_owner(
+    filled: Database, plans: Plans, owner: str, later: bool
+) -> None:
+    changes = ChangeRepository(filled)
+    after = await a_position(changes, half_way=later)
+    nodes = await plans(lambda: changes.since(after, limit=5, owner=owner))
+
+    assert indexes(nodes) == {"pk_files", "ix_file_events_owner_xact_id"}
+    assert reads(nodes) <= {1, 5}
+
+
+async def test_what_has_become_of_a_file(
+    files: FileStorageRepository, filled: Database, plans: Plans
+) -> None:
+    changes, record = ChangeRepository(filled), await any_file(files)
+    after = await a_position(changes, half_way=False)
+    nodes = await plans(lambda: changes.since(after, limit=5, owner=MANY, file_id=record.id))
+
+    assert "ix_file_events_file_id_id" in indexes(nodes)
+    assert max(reads(nodes)) < 10
+
+
+async def a_position(changes: ChangeRepository, *, half_way: bool) -> Position:
+    beginning = Position(0, 0)
+    if not half_way:
+        return beginning
+    return (await changes.since(beginning, limit=5000)).items[-1].position
 
 
 async def test_an_idempotency_key(files: FileStorageRepository, plans: Plans) -> None:
