@@ -80,7 +80,7 @@ class Settings(BaseSettings):
 
     storage_events_secret: SecretStr | None = None
     storage_events_topics: CommaSeparated = ()
-    s3_events_queue_url: str | None = None
+    s3_events_queue_url: str | None = Field(None, pattern=r"^https?://[^/]+/")
 
     presign_expires_in: int = Field(900, ge=1, le=604800)
     upload_policies_file: Path | None = None

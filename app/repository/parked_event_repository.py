@@ -36,8 +36,8 @@ class ParkedEventRepository:
 
     async def park(self, message_id: str, body: str, reason: str) -> None:
         """Put one aside; one that is there already stays."""
-        # SQS takes no NUL, but not every queue is SQS, and PostgreSQL's text takes none either.
-        plain = body.replace("\x00", "\ufffd")
+        # Neither a NUL nor half a surrogate pair can be in PostgreSQL's text.
+        plain = body.replace("\x00", "?").encode(errors="replace").decode()
         await self._database.run(
             lambda connection: connection.execute(_PARK, message_id, plain, reason)
         )

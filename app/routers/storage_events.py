@@ -1,7 +1,6 @@
 """Where the store tells by itself what happened to its objects."""
 
 import base64
-import binascii
 import hmac
 from typing import Annotated, Any
 
@@ -149,6 +148,6 @@ def _given(header: str) -> str:
         return credentials.strip()
     try:
         plain = base64.b64decode(credentials, validate=True) if scheme.lower() == "basic" else b""
-    except binascii.Error:
+    except ValueError:
         return ""
     return plain.decode(errors="replace").partition(":")[2]

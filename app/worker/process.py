@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 
 import structlog
 import uvicorn
@@ -37,15 +37,16 @@ def run_worker(settings: Settings, listener: socket.socket) -> None:
 
 async def _run(settings: Settings, listener: socket.socket) -> None:
     metrics = Metrics()
-    async with open_container(settings, metrics=metrics) as container:
+    async with (
+        open_container(settings, metrics=metrics) as container,
+        _consuming(settings, container) as consumers,
+    ):
         supervisor = Supervisor(
             lambda on_failure: open_jobs(settings, container, on_failure),
             Observer(metrics),
             concurrency=settings.worker_concurrency,
         )
-        members: list[Member] = [supervisor]
-        if settings.s3_events_queue_url:
-            members.append(open_consumer(settings, container))
+        members: list[Member] = [supervisor, *consumers]
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, _stop, members)
@@ -61,8 +62,14 @@ def _stop(members: Sequence[Member]) -> None:
         member.stop()
 
 
-def open_consumer(settings: Settings, container: Container) -> EventConsumer:
-    """What reads S3_EVENTS_QUEUE_URL, with the services of `container`."""
+@asynccontextmanager
+async def _consuming(
+    settings: Settings, container: Container
+) -> AsyncIterator[list[EventConsumer]]:
+    """What reads S3_EVENTS_QUEUE_URL, if that is set, with the services of `container`."""
+    if settings.s3_events_queue_url is None:
+        yield []
+        return
 
     async def take(body: str) -> None:
         await container.storage_events.receive(read_json(body))
@@ -70,13 +77,16 @@ def open_consumer(settings: Settings, container: Container) -> EventConsumer:
     async def park(message: QueuedMessage, reason: str) -> None:
         await container.parked_events.park(message.id, message.body, reason)
 
-    return EventConsumer(
-        SqsQueue(settings, visibility=VISIBILITY, threads=2 * RECEIVERS),
+    queue = SqsQueue(settings, visibility=VISIBILITY, threads=2 * RECEIVERS)
+    consumer = EventConsumer(
+        queue,
         take=take,
         park=park,
         on_messages=container.metrics.queue_messages,
         on_error=container.metrics.queue_error,
     )
+    with closing(queue):
+        yield [consumer]
 
 
 @asynccontextmanager

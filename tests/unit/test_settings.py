@@ -88,6 +88,8 @@ def test_production_accepts_what_is_safe() -> None:
         ({"jwt_secret": "change-me-" * 8}, "32 random bytes"),
         ({"storage_type": "local"}, "STORAGE_TYPE=s3"),
         ({"database_url": None}, "DATABASE_URL"),
+        ({"storage_events_secret": "short"}, "STORAGE_EVENTS_SECRET must be 32 random bytes"),
+        ({"s3_events_queue_url": "slipway-events"}, "s3_events_queue_url"),
     ],
 )
 def test_production_refuses_what_is_not(change: dict[str, object], says: str) -> None:

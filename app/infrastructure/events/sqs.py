@@ -28,7 +28,7 @@ BATCH = 10
 LONG_POLL = 20
 """Seconds that a call for messages waits for the first, the most that SQS allows."""
 TIMEOUT = 5.0
-"""Seconds of one attempt of any other call."""
+"""Seconds of one attempt of any other call, and beyond a long poll."""
 
 _FAILURES = (BotoCoreError, ClientError, OSError, RuntimeError)
 _REGION = re.compile(r"sqs\.([a-z0-9-]+)\.")
@@ -61,7 +61,8 @@ class SqsQueue:
             raise ValueError("set S3_EVENTS_QUEUE_URL")
         self._url = settings.s3_events_queue_url
         self._visibility = visibility
-        self._client = _client(settings, self._url, threads)
+        self._client = _client(settings, self._url, threads, TIMEOUT)
+        self._patient_client = _client(settings, self._url, threads, LONG_POLL + TIMEOUT)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="sqs")
 
     async def receive(self) -> list[QueuedMessage]:
@@ -70,7 +71,7 @@ class SqsQueue:
         May be cancelled at any time: what it would have received comes again to somebody.
         """
         answer = await _in_daemon(
-            lambda: self._client.receive_message(
+            lambda: self._patient_client.receive_message(
                 QueueUrl=self._url,
                 MaxNumberOfMessages=BATCH,
                 WaitTimeSeconds=LONG_POLL,
@@ -106,6 +107,7 @@ class SqsQueue:
         """A call for messages that is under way is left to end by itself."""
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._client.close()
+        self._patient_client.close()
 
     async def _batch(self, call: Callable[..., Any], entries: Sequence[Mapping[str, Any]]) -> None:
         if not entries:
@@ -121,7 +123,7 @@ class SqsQueue:
             raise QueueUnavailable(_name(error)) from error
 
 
-def _client(settings: Settings, url: str, threads: int) -> Any:
+def _client(settings: Settings, url: str, threads: int, timeout: float) -> Any:
     """For the host of the queue's URL, in whose name the region stands at AWS."""
     parts = urlsplit(url)
     region = _REGION.search(parts.netloc)
@@ -131,9 +133,9 @@ def _client(settings: Settings, url: str, threads: int) -> Any:
         region_name=region[1] if region else settings.s3_region,
         config=Config(
             connect_timeout=TIMEOUT,
-            read_timeout=LONG_POLL + TIMEOUT,
+            read_timeout=timeout,
             retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
-            max_pool_connections=2 * threads,
+            max_pool_connections=threads,
         ),
     )
 
