@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -18,7 +19,12 @@ from app.domain.policy import Policies, UploadPolicy
 from app.domain.ports import FileRepository, ObjectStore, SignedRequest, UploadSpec
 from app.domain.principal import Principal
 from app.domain.upload_request import UploadRequest, resolve_method
-from app.exceptions.errors import IdempotencyConflict, SlipwayError, UploadExpired
+from app.exceptions.errors import (
+    DatabaseUnavailable,
+    IdempotencyConflict,
+    SlipwayError,
+    UploadExpired,
+)
 from app.service.concurrency import each
 from app.service.part_urls import FIRST_PARTS, IssuedParts, PartUrlService
 
@@ -168,10 +174,24 @@ class PresignedUrlService:
                 return error
 
         outcomes = await each(settled, pairs)
+        begun = [outcome for outcome in outcomes if isinstance(outcome, Upload)]
         for outcome in outcomes:
             if isinstance(outcome, SlipwayError):
+                await self._shorten(uploads, begun)
                 raise outcome
-        return [outcome for outcome in outcomes if isinstance(outcome, Upload)]
+        return begun
+
+    async def _shorten(self, uploads: Sequence[Upload], begun: Sequence[Upload]) -> None:
+        """Let what nobody is told of end as soon as what never began, unless the call is repeated.
+
+        Only what a batch reserves is at stake: without this it ends all the same, days later.
+        """
+        soon = {upload.record.id: upload.record.ends_at for upload in uploads}
+        with suppress(DatabaseUnavailable):
+            for upload in begun:
+                if upload.parts is not None:
+                    shorter = dataclasses.replace(upload.record, ends_at=soon[upload.record.id])
+                    await self._repository.move(upload.record, shorter, [])
 
     async def _begun(self, upload: Upload, request: UploadRequest, first: int) -> Upload:
         """With the store's part of a multipart upload begun, after the record is committed.

@@ -116,6 +116,27 @@ async def test_a_batch_begins_a_bounded_number_of_uploads_at_once(world: World) 
     assert most == AT_ONCE
 
 
+async def test_a_batch_that_fails_reserves_nothing_for_long(world: World) -> None:
+    wish = dataclasses.replace(HELLO, method=RequestedMethod.MULTIPART)
+    world.store.lost_answers.add("create_multipart")
+    with pytest.raises(StorageUnavailable):
+        await world.uploads.create_many(ALICE, [wish, wish])
+    world.now += timedelta(minutes=6)
+    assert await world.sweep.run() == {"expired": 2}
+
+
+async def test_a_batch_that_failed_can_be_repeated_by_its_key(world: World) -> None:
+    wish = dataclasses.replace(HELLO, method=RequestedMethod.MULTIPART)
+    world.store.lost_answers.add("create_multipart")
+    with pytest.raises(StorageUnavailable):
+        await world.uploads.create_many(ALICE, [wish, wish], "key")
+    again = await world.uploads.create_many(ALICE, [wish, wish], "key")
+    world.now += timedelta(days=6)
+    assert await world.sweep.run() == {"forgotten": 1}
+    for upload in again:
+        await world.part_urls.sign_parts(ALICE, upload.record.id, [1])
+
+
 async def test_asking_for_urls_puts_off_the_end(world: World) -> None:
     upload = await world.in_parts()
     world.now += 6 * DAY
