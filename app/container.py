@@ -16,19 +16,24 @@ from app.domain.policy import Policies
 from app.domain.ports import FileRepository, ObjectStore, StoreListing, UsageRepository
 from app.domain.reconciliation import RecordSurvey
 from app.domain.usage import Limits
+from app.domain.webhook_address import AddressRule
 from app.infrastructure.events.sns import SnsTopics
 from app.infrastructure.jwt_verifier import JwtVerifier, jwt_verifier
 from app.infrastructure.metrics import Metrics
 from app.infrastructure.policy_file import load_limits, load_policies
 from app.infrastructure.rate_limit import RateLimiter
 from app.infrastructure.storage.s3 import open_s3_store
+from app.infrastructure.webhooks.sender import WebhookSender
+from app.infrastructure.webhooks.signing import new_secret, sign
 from app.repository.change_repository import ChangeRepository
 from app.repository.file_storage_repository import FileStorageRepository
 from app.repository.job_repository import JobRepository
 from app.repository.parked_event_repository import ParkedEventRepository
 from app.repository.reconciliation import PostgresRecordSurvey
 from app.repository.usage_repository import PostgresUsageRepository
+from app.repository.webhook_repository import PostgresWebhookRepository
 from app.service.completion import Completion
+from app.service.delivery import DeliveryService
 from app.service.file_storage import FileStorageService
 from app.service.live import LiveService
 from app.service.live_hub import LiveHub
@@ -42,6 +47,7 @@ from app.service.storage_events import StorageEventService
 from app.service.survey import Survey
 from app.service.sweep import SweepService
 from app.service.usage import UsageService
+from app.service.webhooks import WebhookService
 from app.settings import Settings
 
 
@@ -74,6 +80,8 @@ class Container(Services):
     sns: SnsTopics
     events_secret: SecretStr | None
     parked_events: ParkedEventRepository
+    webhooks: WebhookService
+    deliveries: DeliveryService
     usage: UsageService
     usages: UsageRepository
     reconcile: ReconcileService
@@ -89,6 +97,7 @@ class Parts:
     limiter: RateLimiter
     policies: Policies
     limits: Limits
+    webhook_addresses: AddressRule
 
 
 def build_parts(settings: Settings, metrics: Metrics) -> Parts:
@@ -98,7 +107,15 @@ def build_parts(settings: Settings, metrics: Metrics) -> Parts:
         limiter=RateLimiter(settings, metrics),
         policies=load_policies(settings.upload_policies_file, settings.presign_expires_in),
         limits=load_limits(settings.upload_policies_file),
+        webhook_addresses=_webhook_addresses(settings),
     )
+
+
+def _webhook_addresses(settings: Settings) -> AddressRule:
+    try:
+        return AddressRule.parse(settings.webhook_allowed_networks)
+    except ValueError as error:
+        raise ValueError(f"WEBHOOK_ALLOWED_NETWORKS: {error}") from None
 
 
 def build_database(settings: Settings) -> Database:
@@ -134,6 +151,9 @@ async def open_container(
             settings, clock=clock, on_call=metrics.store_call, on_signer=metrics.signer
         )
         stack.push_async_callback(store.close)
+        sender = WebhookSender(parts.webhook_addresses, connections=settings.webhook_concurrency)
+        stack.push_async_callback(sender.close)
+        webhooks = PostgresWebhookRepository(database)
         usages = PostgresUsageRepository(database, parts.limits)
         files = FileStorageRepository(database, parts.limits)
         live = _live(settings, database, files, metrics)
@@ -157,6 +177,21 @@ async def open_container(
             sns=SnsTopics(settings.storage_events_topics, clock=clock),
             events_secret=settings.storage_events_secret,
             parked_events=ParkedEventRepository(database),
+            webhooks=WebhookService(
+                repository=webhooks,
+                rule=parts.webhook_addresses,
+                clock=clock,
+                new_id=uuid_utils.compat.uuid7,
+                new_secret=new_secret,
+            ),
+            deliveries=DeliveryService(
+                repository=webhooks,
+                send=sender.post,
+                sign=sign,
+                clock=clock,
+                on_attempt=metrics.webhook_attempt,
+                on_disabled=metrics.webhook_disabled,
+            ),
             usage=UsageService(usages),
             usages=usages,
             live=live,

@@ -22,6 +22,7 @@ from app.routers import (
     storage_events,
     streams,
     usage,
+    webhooks,
 )
 from app.routers.body_limit import BodyLimitMiddleware
 from app.routers.cors import ProblemCors
@@ -60,6 +61,7 @@ def create_app(
         streams,
         files,
         usage,
+        webhooks,
         storage_events,
         operators,
     ):
@@ -86,7 +88,7 @@ def _add_middleware(app: FastAPI, settings: Settings, metrics: Metrics) -> None:
         app.add_middleware(
             ProblemCors,
             allow_origins=list(settings.cors_origins),
-            allow_methods=["GET", "POST", "PUT", "DELETE"],
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=[
                 "Authorization",
                 "Content-Type",

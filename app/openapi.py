@@ -34,6 +34,11 @@ holds the size of a part and the URLs of the first 100.
 `GET /files/{id}/stream` tells of a file's changes as server-sent events, `GET /files/stream` of all
 of yours. With the header `Last-Event-ID` a stream goes on where it was.
 
+### Webhooks
+
+`POST /webhooks` with an address of yours: every change of your files is sent there, signed, until
+it has arrived.
+
 ### Authorisation
 
 `Authorization: Bearer <JWT>`; press **Authorize** and paste a token. `sub` owns the files,
@@ -54,6 +59,7 @@ _TAGS = [
     {"name": "multipart", "description": "Large files in parts: resume, complete, abort."},
     {"name": "files", "description": "What became of the files: records, audit trail, downloads."},
     {"name": "quotas", "description": "What owners hold and may hold."},
+    {"name": "webhooks", "description": "Be told of what happens, at an address of yours."},
     {"name": "storage events", "description": "What the store says by itself; no JWT."},
     {"name": "operators", "description": "Health and metrics; no token needed."},
 ]

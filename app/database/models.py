@@ -24,6 +24,7 @@ from app.database.binding import models_database
 from app.database.fields import jsonb_field, utc_field, uuid_field, xid8_field
 from app.domain.checksum import ChecksumAlgorithm, ChecksumType
 from app.domain.file import FileStatus, UploadMethod
+from app.domain.webhook import DeliveryStatus
 
 # Names that migrations can refer to; https://alembic.sqlalchemy.org/en/latest/naming.html
 metadata = MetaData(
@@ -189,3 +190,56 @@ class ParkedEventModel(ormar.Model):
     body: str = ormar.Text()
     reason: str = ormar.Text()
     parked_at: datetime = utc_field()
+
+
+class WebhookModel(ormar.Model):
+    """`webhooks`: one row per `Webhook`; the `events` of one that wants them all are NULL."""
+
+    ormar_config = _base.copy(  # type: ignore[pydantic-field]
+        tablename="webhooks", constraints=[_index("owner", "id")]
+    )
+
+    id: UUID = uuid_field(primary_key=True)
+    owner: str | None = ormar.Text(nullable=True)
+    url: str = ormar.Text()
+    secret: str = ormar.Text()
+    created_at: datetime = utc_field()
+    updated_at: datetime = utc_field()
+    events: list[str] | None = jsonb_field(nullable=True)
+    previous_secret: str | None = ormar.Text(nullable=True)
+    previous_until: datetime | None = utc_field(nullable=True)
+    failing_since: datetime | None = utc_field(nullable=True)
+    disabled_at: datetime | None = utc_field(nullable=True)
+    disabled_reason: str | None = ormar.Text(nullable=True)
+    version: int = ormar.Integer()
+
+
+class WebhookDeliveryModel(ormar.Model):
+    """`webhook_deliveries`: one row per `Delivery`; `event_id` is the line of the audit trail it
+    tells, NULL where it tells none.
+
+    Without foreign keys: what is left of a webhook that was removed goes with its age.
+    """
+
+    ormar_config = _base.copy(  # type: ignore[pydantic-field]
+        tablename="webhook_deliveries",
+        constraints=[
+            _one_of("status", DeliveryStatus),
+            UniqueConstraint("message_id", name="uq_webhook_deliveries_message_id"),
+            _index("webhook_id", "id"),
+        ],
+    )
+
+    id: int = ormar.BigInteger(primary_key=True, server_default=Identity(always=True))
+    message_id: UUID = uuid_field(nullable=False, server_default=text("gen_random_uuid()"))
+    webhook_id: UUID = uuid_field()
+    event_id: int | None = ormar.BigInteger(nullable=True)
+    file_id: UUID | None = uuid_field(nullable=True)
+    event: str = ormar.Text()
+    created_at: datetime = utc_field()
+    status: str = ormar.Text(nullable=False, server_default=text("'pending'"))
+    attempts: int = ormar.Integer(nullable=False, server_default=text("0"))
+    attempted_at: datetime | None = utc_field(nullable=True)
+    next_attempt_at: datetime | None = utc_field(nullable=True)
+    response_status: int | None = ormar.Integer(nullable=True)
+    error: str | None = ormar.Text(nullable=True)

@@ -11,6 +11,7 @@
     ├── VerificationFailed     verification_failed    the object is not the one declared
     ├── IdempotencyConflict    idempotency_conflict   the key was used with another body
     ├── UploadExpired          upload_expired         the upload has ended
+    ├── WebhookDisabled        webhook_disabled       nothing is sent to the webhook now
     ├── FileTooLarge           file_too_large         over the policy's or the method's limit
     ├── QuotaExceeded          quota_exceeded         the owner may not hold that much
     ├── TypeNotAllowed         type_not_allowed       the policy refuses the type or extension
@@ -126,6 +127,11 @@ class IdempotencyConflict(SlipwayError):
 class UploadExpired(SlipwayError):
     code = "upload_expired"
     title = "The upload has ended"
+
+
+class WebhookDisabled(SlipwayError):
+    code = "webhook_disabled"
+    title = "The webhook is disabled"
 
 
 class FileTooLarge(SlipwayError):

@@ -58,6 +58,12 @@ class Metrics:
         )
         self._streams = gauge("streams_open", "Streams now", multiprocess_mode="livesum")
         self._streams_ended = counter("streams_ended", "Streams that ended", ["reason"])
+        self._webhook_attempts = counter(
+            "webhook_attempts", "Attempts to deliver to webhooks", ["outcome"]
+        )
+        self._webhooks_disabled = counter(
+            "webhooks_disabled", "Webhooks disabled because their endpoints fail"
+        )
         self._rate_limited = counter("rate_limited", "Requests refused with 429")
         self._limit_errors = counter(
             "rate_limit_store_errors", "Failures of the rate limit store; its requests passed"
@@ -120,6 +126,12 @@ class Metrics:
     def stream_ended(self, reason: str) -> None:
         self._streams.dec()
         self._streams_ended.labels(reason).inc()
+
+    def webhook_attempt(self, outcome: str) -> None:
+        self._webhook_attempts.labels(outcome).inc()
+
+    def webhook_disabled(self) -> None:
+        self._webhooks_disabled.inc()
 
     def rate_limited(self) -> None:
         self._rate_limited.inc()

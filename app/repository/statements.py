@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import dialect
 
 from app.database.models import FileEventModel, FileModel
 from app.domain.usage import Limits
-from app.repository import quota_statements
+from app.repository import quota_statements, webhook_statements
 from app.repository.mapping import EVENT_COLUMNS, FILE_COLUMNS, JOB_COLUMNS, MUTABLE_COLUMNS
 
 _FILES: Table = FileModel.ormar_config.table
@@ -125,9 +125,12 @@ WITH moved AS (
         {_parameters(_EVENTS, EVENT_COLUMNS, _FIRST_EVENT, "[]")}
     ) WITH ORDINALITY AS event ({_list(EVENT_COLUMNS)}, step)
     ORDER BY step
+    RETURNING id, at, {webhook_statements.EVENT_NAME} AS name
 ), settled AS ({quota_statements.settling("moved", "$2", _FIRST_COUNTER)}
-), deferred AS ({_deferred("moved", _FIRST_COUNTER + len(quota_statements.COUNTERS))})
-SELECT EXISTS (SELECT FROM moved), (SELECT count(*) FROM deferred)
+), deferred AS ({_deferred("moved", _FIRST_COUNTER + len(quota_statements.COUNTERS))}
+), offered AS ({webhook_statements.offering("told", "$1", "$2")}
+), sent AS ({webhook_statements.deferring("offered")})
+SELECT EXISTS (SELECT FROM moved), (SELECT count(*) FROM deferred), (SELECT count(*) FROM sent)
 """
 """Compare and set: id, owner, status, ends_at and upload_id before; MUTABLE_COLUMNS; an array per
 EVENT_COLUMNS; what to add to the owner's counters; an array per JOB_COLUMNS."""

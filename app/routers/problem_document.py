@@ -28,6 +28,7 @@ STATUS: dict[type[SlipwayError], int] = {
     errors.PartsIncomplete: 409,
     errors.VerificationFailed: 409,
     errors.IdempotencyConflict: 409,
+    errors.WebhookDisabled: 409,
     errors.UploadExpired: 410,
     errors.FileTooLarge: 413,
     errors.QuotaExceeded: 413,

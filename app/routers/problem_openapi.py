@@ -43,6 +43,7 @@ EXAMPLES: tuple[SlipwayError, ...] = (
     errors.IdempotencyConflict(
         "This Idempotency-Key was used with another body; use a new key for a new request."
     ),
+    errors.WebhookDisabled('The webhook is disabled: PATCH it with {"enabled": true} first.'),
     errors.UploadExpired("This upload has ended; start again with a new Idempotency-Key."),
     errors.FileTooLarge("The policy 'avatar' allows files of up to 65536 bytes.", max_size=65536),
     errors.QuotaExceeded(

@@ -5,7 +5,12 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, closing, contextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    asynccontextmanager,
+    closing,
+    contextmanager,
+)
 
 import structlog
 import uvicorn
@@ -24,6 +29,7 @@ from app.worker.observation import Observer, quieten
 from app.worker.probes import Member, create_probes
 from app.worker.queue import open_queue
 from app.worker.supervisor import Supervisor
+from app.worker.webhooks import WEBHOOKS, add_webhook_jobs
 
 log = structlog.get_logger(__name__)
 
@@ -41,12 +47,15 @@ async def _run(settings: Settings, listener: socket.socket) -> None:
         open_container(settings, metrics=metrics) as container,
         _consuming(settings, container) as consumers,
     ):
-        supervisor = Supervisor(
-            lambda on_failure: open_jobs(settings, container, on_failure),
-            Observer(metrics),
-            concurrency=settings.worker_concurrency,
-        )
-        members: list[Member] = [supervisor, *consumers]
+        members: list[Member] = [
+            Supervisor(
+                lambda on_failure: open_jobs(settings, container, on_failure),
+                Observer(metrics),
+                concurrency=settings.worker_concurrency,
+            ),
+            open_deliverer(settings, container),
+            *consumers,
+        ]
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, _stop, members)
@@ -60,6 +69,25 @@ async def _run(settings: Settings, listener: socket.socket) -> None:
 def _stop(members: Sequence[Member]) -> None:
     for member in members:
         member.stop()
+
+
+def open_deliverer(settings: Settings, container: Container) -> Supervisor:
+    """What tells webhooks, apart from the other jobs: an endpoint that is slow holds up none."""
+
+    @asynccontextmanager
+    async def open_webhooks(on_failure: Callable[[], None]) -> AsyncIterator[App]:
+        async with _queue(settings, on_failure) as app:
+            deliveries = container.deliveries
+            add_webhook_jobs(app, deliveries.deliver, deliveries.forget)
+            yield app
+
+    return Supervisor(
+        open_webhooks,
+        Observer(container.metrics),
+        concurrency=settings.webhook_concurrency,
+        queues=[WEBHOOKS],
+        name="webhooks",
+    )
 
 
 @asynccontextmanager
@@ -94,12 +122,7 @@ async def open_jobs(
     settings: Settings, container: Container, on_failure: Callable[[], None] = lambda: None
 ) -> AsyncIterator[App]:
     """The queue with all its jobs, done by the services of `container`."""
-    if settings.database_url is None:
-        raise RuntimeError("a worker needs a DATABASE_URL")
-    url = settings.database_url.get_secret_value()
-    async with open_queue(
-        url, statement_timeout=settings.database_timeout, on_failure=on_failure
-    ) as app:
+    async with _queue(settings, on_failure) as app:
         work = {
             JobName.DISCARD: container.removal.discard,
             JobName.DELETE: container.removal.finish_deletion,
@@ -107,6 +130,13 @@ async def open_jobs(
         add_file_jobs(app, work)
         add_periodic_jobs(app, container.sweep.run)
         yield app
+
+
+def _queue(settings: Settings, on_failure: Callable[[], None]) -> AbstractAsyncContextManager[App]:
+    if settings.database_url is None:
+        raise RuntimeError("a worker needs a DATABASE_URL")
+    url = settings.database_url.get_secret_value()
+    return open_queue(url, statement_timeout=settings.database_timeout, on_failure=on_failure)
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ pause, as often as it takes.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 
 import structlog
@@ -39,11 +39,19 @@ log = structlog.get_logger(__name__)
 
 
 class Supervisor:
-    """`run` until `stop`."""
+    """`run` until `stop`. `name` is what `/readyz` calls it."""
 
-    name = "worker"
-
-    def __init__(self, open_queue: Open, observer: Observer, *, concurrency: int) -> None:
+    def __init__(
+        self,
+        open_queue: Open,
+        observer: Observer,
+        *,
+        concurrency: int,
+        queues: Sequence[str] = (FILES, MAINTENANCE),
+        name: str = "worker",
+    ) -> None:
+        self.name = name
+        self._queues = list(queues)
         self._open_queue = open_queue
         self._observer = observer
         self._concurrency = concurrency
@@ -96,7 +104,7 @@ class Supervisor:
         try:
             await app.run_worker_async(
                 name=WORKER_NAME,
-                queues=[FILES, MAINTENANCE],
+                queues=self._queues,
                 concurrency=self._concurrency,
                 fetch_job_polling_interval=POLL_INTERVAL,
                 shutdown_graceful_timeout=STOP_TIMEOUT,

@@ -45,6 +45,10 @@ WITH new AS (
 ), keys AS (
     INSERT INTO idempotency_keys (owner, key, fingerprint, used_at, file_ids)
     SELECT owner, 'key-' || id, 'f', '2026-11-21 12:00Z', '[]' FROM new
+), hooks AS (
+    INSERT INTO webhooks (id, owner, url, secret, created_at, updated_at, version)
+    SELECT uuidv7(), 'owner-' || n, 'https://example.com', 's', now(), now(), 1
+    FROM generate_series(1, 5000) AS n
 ), holders AS (
     INSERT INTO usages (owner) SELECT 'owner-' || n FROM generate_series(0, 5000) AS n
 )
@@ -196,7 +200,9 @@ async def test_a_move(files: FileStorageRepository, plans: Plans) -> None:
     before = await any_file(files)
     after = dataclasses.replace(before, expires_at=NOON)
 
-    assert indexes(await plans(lambda: files.move(before, after, []))) <= {*BY_ID, "pk_usages"}
+    nodes = await plans(lambda: files.move(before, after, []))
+
+    assert indexes(nodes) <= {*BY_ID, "pk_usages", "ix_webhooks_owner_id"}
 
 
 async def test_the_audit_trail(files: FileStorageRepository, plans: Plans) -> None:

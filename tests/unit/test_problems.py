@@ -45,6 +45,7 @@ CONTRACT = {
     "parts_incomplete": 409,
     "verification_failed": 409,
     "idempotency_conflict": 409,
+    "webhook_disabled": 409,
     "upload_expired": 410,
     "file_too_large": 413,
     "request_too_large": 413,

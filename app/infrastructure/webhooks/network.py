@@ -1,0 +1,80 @@
+"""Connections that lead to no address but those that are permitted.
+
+A name is resolved once for each connection, every address it has must be permitted, and the
+connection goes to one of these very addresses: a name that leads elsewhere a moment later (DNS
+rebinding) leads nowhere. TLS still verifies the name.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from ipaddress import ip_address
+
+import httpcore
+
+from app.domain.webhook_address import Address
+
+MAX_LOOKUPS = 16
+"""Names looked up at once: a lookup blocks a thread, for as long as the resolver cares to."""
+
+Resolve = Callable[[str, int], list[str]]
+"""The addresses of a name. Raises OSError. Blocks."""
+
+
+class AddressRefused(httpcore.ConnectError):
+    """The name has no address, or one that is not permitted: which of the two is not told, or
+    webhooks would tell strangers what the names of our network lead to."""
+
+
+def resolve(host: str, port: int) -> list[str]:
+    """By the system's resolver, without duplicates, in its order of preference."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+class GuardedNetwork(httpcore.AsyncNetworkBackend):
+    """`permits` decides of each address; `close` when no connection is made any more."""
+
+    def __init__(self, permits: Callable[[Address], bool], *, resolve: Resolve = resolve) -> None:
+        self._permits = permits
+        self._resolve = resolve
+        self._inner = httpcore.AnyIOBackend()
+        self._threads = ThreadPoolExecutor(MAX_LOOKUPS, thread_name_prefix="webhook-names")
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 -- as httpcore calls it
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Raises `AddressRefused`, and httpcore's own errors."""
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._connect(await self._addresses(host, port), port)
+        except TimeoutError:
+            raise httpcore.ConnectTimeout from None
+
+    async def _addresses(self, host: str, port: int) -> list[str]:
+        loop = asyncio.get_running_loop()
+        try:
+            found = await loop.run_in_executor(self._threads, self._resolve, host, port)
+        except (OSError, UnicodeError):
+            raise AddressRefused from None
+        if not found or not all(self._permits(ip_address(address)) for address in found):
+            raise AddressRefused
+        return found
+
+    async def _connect(self, addresses: list[str], port: int) -> httpcore.AsyncNetworkStream:
+        *earlier, last = addresses
+        for address in earlier:
+            try:
+                return await self._inner.connect_tcp(address, port)
+            except httpcore.ConnectError:
+                continue
+        return await self._inner.connect_tcp(last, port)

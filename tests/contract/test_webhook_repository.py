@@ -1,0 +1,317 @@
+"""What every WebhookRepository does, the in-memory twin and PostgreSQL alike."""
+
+import asyncio
+import dataclasses
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+import pytest_asyncio
+import uuid_utils.compat
+
+from app.database.config import Database
+from app.domain.event import deleted, user
+from app.domain.file import FileRecord, FileStatus
+from app.domain.removal import as_deleted
+from app.domain.transition import moved
+from app.domain.webhook import TEST, Delivery, DeliveryStatus, Webhook, disabled, rotated
+from app.domain.webhook_ports import WebhookRepository
+from app.repository.file_storage_repository import FileStorageRepository
+from app.repository.webhook_repository import PostgresWebhookRepository
+from tests.fakes.webhook_repository import InMemoryWebhookRepository
+from tests.support.records import NOON, a_creation, a_record
+
+UPLOADED, COMPLETED = FileStatus.UPLOADED, FileStatus.COMPLETED
+
+
+@dataclass
+class Setup:
+    """A repository, what moves a file as the service does, and what is on its way."""
+
+    webhooks: WebhookRepository
+    end: Callable[[FileRecord, tuple[FileStatus, ...]], Awaitable[None]]
+    delete: Callable[[FileRecord], Awaitable[None]]
+    jobs: Callable[[], Awaitable[list[int]]]
+
+
+@pytest.fixture(params=["in_memory", "in_postgresql"])
+def setup(request: pytest.FixtureRequest) -> Setup:
+    setup: Setup = request.getfixturevalue(request.param)
+    return setup
+
+
+@pytest_asyncio.fixture
+async def in_postgresql(database: Database, repository: FileStorageRepository) -> Setup:
+    files = repository
+    await database.ask(lambda c: c.execute("DELETE FROM procrastinate_jobs"))
+    await database.ask(lambda c: c.execute("TRUNCATE webhooks, webhook_deliveries"))
+
+    async def end(record: FileRecord, path: tuple[FileStatus, ...]) -> None:
+        await files.insert(record, a_creation(record))
+        after, events = moved(record, path, user(record.owner), NOON, "because")
+        assert await files.move(record, after, events)
+
+    async def delete(record: FileRecord) -> None:
+        await files.insert(record, a_creation(record))
+        assert await files.move(record, as_deleted(record, NOON), [deleted("worker", NOON)])
+
+    async def jobs() -> list[int]:
+        def ask(connection: Any) -> Awaitable[list[asyncpg.Record]]:
+            return connection.fetch(  # type: ignore[no-any-return]
+                "SELECT args ->> 'delivery_id' FROM procrastinate_jobs"
+                " WHERE queue_name = 'webhooks' AND task_name = 'deliver' ORDER BY id"
+            )
+
+        return [int(row[0]) for row in await database.ask(ask)]
+
+    return Setup(PostgresWebhookRepository(database), end, delete, jobs)
+
+
+@pytest.fixture
+def in_memory() -> Setup:
+    webhooks = InMemoryWebhookRepository()
+
+    def told(record: FileRecord, status: str, before: str | None, actor: str) -> dict[str, Any]:
+        facts = ("key", "owner", "filename", "type", "file_size", "policy", "metadata")
+        return {
+            **{name: getattr(record, name) for name in facts},
+            "id": str(record.id),
+            "status": status,
+            "from": before,
+            "actor": actor,
+            "status_reason": None if status == "deleted" else "because",
+            "etag": None,
+        }
+
+    async def end(record: FileRecord, path: tuple[FileStatus, ...]) -> None:
+        before: str = record.status
+        for status in path:
+            data = told(record, status, before, user(record.owner))
+            webhooks.offer(record.owner, f"file.{status}", NOON, data)
+            before = status
+
+    async def delete(record: FileRecord) -> None:
+        data = told(record, "deleted", None, "worker")
+        webhooks.offer(record.owner, "file.deleted", NOON, data)
+
+    async def jobs() -> list[int]:
+        return webhooks.jobs
+
+    return Setup(webhooks, end, delete, jobs)
+
+
+@pytest.fixture
+def owner() -> str:
+    return f"owner-{uuid_utils.compat.uuid7()}"
+
+
+def a_webhook(owner: str | None, **changes: Any) -> Webhook:
+    values: dict[str, Any] = {
+        "id": uuid_utils.compat.uuid7(),
+        "owner": owner,
+        "url": "https://example.com/hook",
+        "secret": "whsec_b25l",
+        "created_at": NOON,
+        "updated_at": NOON,
+    }
+    return Webhook(**(values | changes))
+
+
+async def added(setup: Setup, owner: str | None, **changes: Any) -> Webhook:
+    webhook = a_webhook(owner, **changes)
+    assert await setup.webhooks.add(webhook, most=10)
+    return webhook
+
+
+async def sent_to(setup: Setup, webhook: Webhook) -> list[Delivery]:
+    """Oldest first."""
+    return (await setup.webhooks.deliveries(webhook.id, before=None, limit=100))[::-1]
+
+
+async def test_a_webhook_comes_back_as_it_was(setup: Setup, owner: str) -> None:
+    first = await added(setup, owner, events=frozenset({"file.failed", "file.deleted"}))
+    full = rotated(disabled(a_webhook(owner, failing_since=NOON), NOON, "It fails."), "s", NOON)
+    await setup.webhooks.add(full, most=10)
+
+    assert await setup.webhooks.find(owner, first.id, service_wide=False) == first
+    assert await setup.webhooks.all(owner, service_wide=False) == [first, full]
+
+
+async def test_nobody_else_finds_it(setup: Setup, owner: str) -> None:
+    own, everybodys = await added(setup, owner), await added(setup, None)
+
+    assert await setup.webhooks.find("mallory", own.id, service_wide=True) is None
+    assert await setup.webhooks.all("mallory", service_wide=False) == []
+    assert await setup.webhooks.find(owner, everybodys.id, service_wide=False) is None
+    assert await setup.webhooks.all(owner, service_wide=True) == [own, everybodys]
+
+
+async def test_each_owner_may_have_so_many(setup: Setup, owner: str) -> None:
+    for owned_by in (owner, None):
+        results = await asyncio.gather(
+            *(setup.webhooks.add(a_webhook(owned_by), most=3) for _ in range(6))
+        )
+        assert sum(results) == 3
+    assert await setup.webhooks.add(a_webhook("somebody else"), most=3)
+
+
+async def test_of_two_changes_one_is_refused(setup: Setup, owner: str) -> None:
+    before = await added(setup, owner)
+    after = rotated(before, "whsec_dHdv", NOON)
+
+    assert await setup.webhooks.replace(before, after)
+    assert not await setup.webhooks.replace(before, disabled(before, NOON, "late"))
+    assert await setup.webhooks.find(owner, before.id, service_wide=False) == after
+
+
+async def test_a_removed_one_is_gone_with_what_was_on_its_way(setup: Setup, owner: str) -> None:
+    webhook = await added(setup, owner)
+    delivery = await setup.webhooks.offer_test(webhook.id, NOON)
+
+    assert await setup.webhooks.remove(webhook.id)
+    assert not await setup.webhooks.remove(webhook.id)
+    assert await setup.webhooks.find(owner, webhook.id, service_wide=False) is None
+    assert await setup.webhooks.outgoing(delivery.id) is None
+    assert not await setup.webhooks.replace(webhook, rotated(webhook, "s", NOON))
+
+
+async def test_each_move_is_sent_in_order(setup: Setup, owner: str) -> None:
+    webhook = await added(setup, owner)
+    record = a_record(owner=owner, metadata={"album": "ünïcode"})
+    await setup.end(record, (UPLOADED, COMPLETED))
+
+    first, second = await sent_to(setup, webhook)
+    assert [first.event, second.event] == ["file.uploaded", "file.completed"]
+    assert await setup.jobs() == [first.id, second.id]
+    assert first.message_id != second.message_id
+    assert first.status is DeliveryStatus.PENDING
+    assert (first.file_id, first.attempts, first.created_at) == (record.id, 0, NOON)
+
+
+async def test_what_is_sent_tells_of_the_event_and_its_file(setup: Setup, owner: str) -> None:
+    webhook = await added(setup, owner)
+    record = a_record(owner=owner, metadata={"album": "ünïcode"})
+    await setup.end(record, (UPLOADED,))
+    [delivery] = await sent_to(setup, webhook)
+
+    outgoing = await setup.webhooks.outgoing(delivery.id)
+    assert outgoing is not None
+    assert (outgoing.delivery, outgoing.webhook, outgoing.at) == (delivery, webhook, NOON)
+    assert outgoing.data == {
+        "id": str(record.id),
+        "key": record.key,
+        "status": "uploaded",
+        "from": "pending",
+        "status_reason": "because",
+        "owner": owner,
+        "actor": f"user:{owner}",
+        "filename": "hello.txt",
+        "type": "text/plain",
+        "file_size": 5,
+        "policy": "default",
+        "metadata": {"album": "ünïcode"},
+        "etag": None,
+    }
+
+
+async def test_a_deletion_is_told(setup: Setup, owner: str) -> None:
+    webhook = await added(setup, owner)
+    await setup.delete(a_record(owner=owner))
+
+    [delivery] = await sent_to(setup, webhook)
+    outgoing = await setup.webhooks.outgoing(delivery.id)
+    assert outgoing is not None
+    assert delivery.event == "file.deleted"
+    assert (outgoing.data["status"], outgoing.data["from"]) == ("deleted", None)
+
+
+async def test_only_those_who_want_it_are_told(setup: Setup, owner: str) -> None:
+    everything = await added(setup, owner)
+    everybodys = await added(setup, None)
+    choosy = await added(setup, owner, events=frozenset({"file.completed"}))
+    off = await added(setup, owner, disabled_at=NOON, disabled_reason="Paused.")
+    strangers = await added(setup, "mallory")
+    await setup.end(a_record(owner=owner), (UPLOADED, COMPLETED))
+
+    counts = [len(await sent_to(setup, w)) for w in (everything, everybodys, choosy)]
+    assert counts == [2, 2, 1]
+    assert [d.event for d in await sent_to(setup, choosy)] == ["file.completed"]
+    assert [len(await sent_to(setup, w)) for w in (off, strangers)] == [0, 0]
+
+
+async def test_without_webhooks_nothing_is_sent(setup: Setup, owner: str) -> None:
+    await setup.end(a_record(owner=owner), (UPLOADED,))
+
+    assert await setup.jobs() == []
+
+
+async def test_a_test_tells_of_no_file(setup: Setup, owner: str) -> None:
+    webhook = await added(setup, owner)
+    delivery = await setup.webhooks.offer_test(webhook.id, NOON)
+
+    outgoing = await setup.webhooks.outgoing(delivery.id)
+    assert outgoing is not None
+    assert (delivery.event, delivery.file_id) == (TEST, None)
+    assert (outgoing.at, outgoing.data) == (NOON, {})
+    assert await setup.jobs() == [delivery.id]
+
+
+async def test_what_became_of_an_attempt_is_kept(setup: Setup, owner: str) -> None:
+    webhook = await added(setup, owner)
+    delivery = await setup.webhooks.offer_test(webhook.id, NOON)
+    after = dataclasses.replace(
+        delivery,
+        attempts=3,
+        attempted_at=NOON,
+        next_attempt_at=NOON + timedelta(minutes=5),
+        response_status=503,
+        error="The endpoint answered 503.",
+    )
+    await setup.webhooks.note(after)
+
+    assert await sent_to(setup, webhook) == [after]
+
+
+async def test_deliveries_come_in_pages(setup: Setup, owner: str) -> None:
+    webhook = await added(setup, owner)
+    made = [await setup.webhooks.offer_test(webhook.id, NOON) for _ in range(5)]
+
+    first = await setup.webhooks.deliveries(webhook.id, before=None, limit=3)
+    second = await setup.webhooks.deliveries(webhook.id, before=first[-1].id, limit=3)
+    assert [*first, *second] == made[::-1]
+
+
+async def test_a_replay_is_the_same_message_from_its_first_attempt(
+    setup: Setup, owner: str
+) -> None:
+    webhook = await added(setup, owner)
+    delivery = await setup.webhooks.offer_test(webhook.id, NOON)
+    ended = dataclasses.replace(delivery, status=DeliveryStatus.FAILED, attempts=10, error="no")
+    await setup.webhooks.note(ended)
+
+    again = await setup.webhooks.replay(webhook.id, delivery.message_id)
+    assert again is not None
+    assert (again.message_id, again.status) == (delivery.message_id, DeliveryStatus.PENDING)
+    assert (again.attempts, again.next_attempt_at) == (0, None)
+    assert delivery.id in await setup.jobs()
+
+
+async def test_only_its_own_webhook_replays_a_delivery(setup: Setup, owner: str) -> None:
+    webhook, another = await added(setup, owner), await added(setup, owner)
+    delivery = await setup.webhooks.offer_test(webhook.id, NOON)
+
+    assert await setup.webhooks.replay(another.id, delivery.message_id) is None
+    assert await setup.webhooks.replay(webhook.id, uuid_utils.compat.uuid4()) is None
+
+
+async def test_old_deliveries_are_forgotten_in_batches(setup: Setup, owner: str) -> None:
+    webhook = await added(setup, owner)
+    for _ in range(3):
+        await setup.webhooks.offer_test(webhook.id, NOON - timedelta(days=1))
+    new = await setup.webhooks.offer_test(webhook.id, NOON)
+
+    assert [await setup.webhooks.forget(NOON, limit=2) for _ in range(3)] == [2, 1, 0]
+    assert await sent_to(setup, webhook) == [new]
