@@ -87,12 +87,21 @@ async def _on_http_exception(request: Request, error: HTTPException) -> ProblemR
 
 
 def _method_not_allowed(request: Request) -> ProblemResponse:
-    """405 with every method that the path takes; Starlette would name those of one route."""
-    allowed: set[str] = set()
-    for route in iter_route_contexts(request.app.routes):
-        match, _ = route.matches(request.scope)
-        if match is not Match.NONE:
-            allowed |= route.methods or set()
+    """405 with every method that the path takes; Starlette would name those of one route.
+
+    Of two templates that the path fits the first is meant: `/files/stream` is nobody's id.
+    """
+    fitting = [
+        route
+        for route in iter_route_contexts(request.app.routes)
+        if route.matches(request.scope)[0] is not Match.NONE
+    ]
+    allowed = {
+        method
+        for route in fitting
+        if route.path == fitting[0].path
+        for method in route.methods or ()
+    }
     names = ", ".join(sorted(allowed or {"GET", "HEAD"}))  # mounted files have no methods
     response = problem_response(MethodNotAllowed(f"This path takes {names}."), request.scope)
     response.headers["Allow"] = names

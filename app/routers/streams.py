@@ -5,6 +5,8 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Request
+from starlette.routing import Match
+from starlette.types import Scope
 
 from app.domain.change import Position
 from app.domain.principal import Principal
@@ -13,10 +15,19 @@ from app.routers.dependencies import GUARDED, GuardedRoute, Reader, get_containe
 from app.routers.event_stream import EventStream
 from app.routers.middleware import note_file
 from app.routers.problem_openapi import problem_responses
-from app.schemas.response.stream_event import EXAMPLE, MEDIA_TYPE, parse_position
+from app.schemas.response.stream_event import EXAMPLE, MEDIA_TYPE, SCHEMA, parse_position
 from app.service.live_stream import Stream
 
-router = APIRouter(prefix="/files", tags=["files"], route_class=GuardedRoute)
+
+class OwnPathRoute(GuardedRoute):
+    """Takes its path whatever the method: `DELETE /files/stream` is not about a file `stream`."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        match, child_scope = super().matches(scope)
+        return (match if match is Match.NONE else Match.FULL), child_scope
+
+
+router = APIRouter(prefix="/files", tags=["files"], route_class=OwnPathRoute)
 
 _LAST = "The `id` of the last event that was read: everything after it is told."
 LastEventHeader = Annotated[str | None, Header(alias="Last-Event-ID", description=_LAST)]
@@ -26,7 +37,7 @@ LastEventQuery = Annotated[
 _EVENTS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "Server-sent events, for as long as the connection and the token last",
-        "content": {MEDIA_TYPE: {"schema": {"type": "string"}, "example": EXAMPLE}},
+        "content": {MEDIA_TYPE: {"schema": SCHEMA, "example": EXAMPLE}},
     }
 }
 _OVER: dict[int | str, dict[str, Any]] = {204: {"description": "Everything has been told"}}

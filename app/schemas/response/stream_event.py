@@ -20,16 +20,23 @@ RETRY = b"retry: 3000\n\n"
 HEARTBEAT = b":\n\n"
 """A comment, which keeps proxies from taking the connection for idle."""
 
-EXAMPLE = """\
-retry: 3000
+SCHEMA = {
+    "type": "object",
+    "description": "One event; its data is an object in JSON, empty but for `file`.",
+    "required": ["id", "event", "data"],
+    "properties": {
+        "id": {"type": "string", "description": "For `Last-Event-ID`"},
+        "event": {"type": "string", "enum": ["file", "ready", "reset"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+}
 
-id: 7421-998
-event: file
-data: {"id":"0199f3a1-7c1e-7b1a-9c55-2f0d6a1b2c3d","key":"uploads/2026/11/21/0199f3a1-7c1e-7b1a-\
-9c55-2f0d6a1b2c3d.png","status":"uploaded","from":"pending","at":"2026-11-21T03:00:09Z",\
-"status_reason":null}
-
-"""
+EXAMPLE = {
+    "id": "7421-998",
+    "event": "file",
+    "data": '{"id":"0199f3a1-7c1e-7b1a-9c55-2f0d6a1b2c3d","key":"uploads/2026/11/21/0199f3a1.png",'
+    '"status":"uploaded","from":"pending","at":"2026-11-21T03:00:09Z","status_reason":null}',
+}
 
 
 def encode(items: Iterable[Item]) -> bytes:
