@@ -97,6 +97,8 @@ def resolved_environment(settings: Settings, configured: Settings) -> dict[str, 
 
 
 def _plain(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ",".join(value)
     return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
 

@@ -19,7 +19,9 @@ from tests.e2e.running import environment
 from tests.support.aws import Bucket
 from tests.support.cable import Cable
 from tests.support.processes import DEADLINE, eventually, free_port
+from tests.support.receiver import receiving
 from tests.support.service import User, running, send
+from tests.support.streams import following, served
 from tests.support.workers import until
 
 AUTO = """
@@ -132,6 +134,35 @@ async def test_a_client_vanishes_and_the_file_is_completed_within_two_seconds(
         process.send_signal(signal.SIGTERM)
         assert await asyncio.to_thread(process.wait, DEADLINE) == 0
         assert time.monotonic() - started < 10, "it does not wait for a long poll to end"
+
+
+async def test_everybody_who_needs_to_know_is_told(
+    bucket: Bucket, settings_here: Settings, tmp_path: Path
+) -> None:
+    """The file, a webhook and a stream, of an upload whose client is gone."""
+    local = settings_here.model_copy(update={"webhook_allowed_networks": ("127.0.0.0/8",)})
+    moves = [("pending", "uploaded"), ("uploaded", "completed")]
+    async with served(local) as service, receiving() as receiver:
+        user = User(service.api)
+        made = await user.call("POST", "/webhooks", json={"url": receiver.url()})
+        secret = made.json()["secret"]
+        async with (
+            worker(tmp_path / "worker", local, free_port()),
+            following(user, "/files/stream") as stream,
+        ):
+            record = await user.ask()
+            assert (await send(record, b"hello")).status_code == 200
+            arrived = time.monotonic()
+            seen = [event.move for event in await stream.files(2)]
+            assert time.monotonic() - arrived < 2
+            told = [request.verified(secret) for request in await receiver.wait_for(2)]
+        trail = (await user.call("GET", f"/files/{record['id']}/events")).json()["items"]
+    assert seen == moves
+    assert [message["type"] for message in told] == ["file.uploaded", "file.completed"]
+    assert {message["data"]["id"] for message in told} == {record["id"]}
+    assert [(e["actor"], e["from"], e["to"]) for e in trail[1:]] == [
+        ("storage-event", *move) for move in moves
+    ]
 
 
 async def test_a_worker_that_is_killed_between_verifying_and_deleting(

@@ -102,6 +102,13 @@ class Reader:
                     return Event(fields["event"], fields["id"], json.loads(fields["data"]))
             return None
 
+    async def files(self, count: int) -> list[Event]:
+        """The next `count` changes of files, whatever else the stream says in between."""
+        events: list[Event] = []
+        while len(events) < count and (event := await self.next()):
+            events += [event] if event.name == "file" else []
+        return events
+
     async def rest(self) -> list[Event]:
         """Everything up to the end."""
         events = []
