@@ -8,7 +8,18 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from benchmarks import events, listing, memory, parts, presign, signing, status, streams, sweep
+from benchmarks import (
+    events,
+    listing,
+    memory,
+    parts,
+    presign,
+    signing,
+    status,
+    streams,
+    sweep,
+    webhooks,
+)
 from benchmarks.report import Outcome, print_outcomes
 from benchmarks.stage import Stage, running_stage
 
@@ -20,6 +31,7 @@ BENCHMARKS: Mapping[str, Callable[[Stage], list[Outcome]]] = {
     "sweep": sweep.measure,
     "events": events.measure,
     "streams": streams.measure,
+    "webhooks": webhooks.measure,
     "memory": memory.measure,
     "listing": listing.measure,
 }

@@ -51,6 +51,14 @@ def slipway(stage: Stage, **given: str) -> Iterator[Server]:
 
 
 @contextmanager
+def worker(stage: Stage, **given: str) -> Iterator[Server]:
+    """One worker process with further settings; what listens is its probes."""
+    environment = service_environment(stage) | given
+    with _running(stage, "worker", ["app", "worker"], environment) as server:
+        yield server
+
+
+@contextmanager
 def baseline(stage: Stage, module: str) -> Iterator[Server]:
     """The application `app` of `benchmarks.<module>`, under uvicorn as the service runs it."""
     command = ["uvicorn", f"benchmarks.{module}:app", "--loop=uvloop", "--http=httptools"]
@@ -75,7 +83,12 @@ def _running(
     stage: Stage, name: str, module: list[str], environment: Mapping[str, str]
 ) -> Iterator[Server]:
     port = _free_port()
-    given = child_environment({**environment, "PORT": str(port), "UVICORN_PORT": str(port)})
+    given = child_environment(
+        {
+            **environment,
+            **dict.fromkeys(("PORT", "UVICORN_PORT", "WORKER_PORT"), str(port)),
+        }
+    )
     with open(stage.directory / f"{name}.log", "ab") as log:
         process = subprocess.Popen(
             [*_launcher(), sys.executable, "-m", *module],
