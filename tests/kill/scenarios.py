@@ -21,6 +21,7 @@ from app.service.presigned_url import Upload
 from tests.kill.stage import Stage, Stopped
 from tests.support.aftermath import run_jobs
 from tests.support.checksums import checksum_of
+from tests.support.events import s3_body
 
 UPLOADED, PROCESSING = FileStatus.UPLOADED, FileStatus.PROCESSING
 COMPLETED, FAILED = FileStatus.COMPLETED, FileStatus.FAILED
@@ -32,6 +33,7 @@ PARTS = dataclasses.replace(ONE, method=RequestedMethod.MULTIPART)
 TWO_PARTS = dataclasses.replace(PARTS, file_size=MIN_PART_SIZE + 1)
 SUMMED = dataclasses.replace(PARTS, checksum=checksum_of(ChecksumAlgorithm.CRC64NVME, b"other"))
 AUTO = dataclasses.replace(PARTS, policy="auto")
+AUTO_ONE = dataclasses.replace(ONE, policy="auto")
 BATCH = [ONE, PARTS, PARTS]
 
 Files = Sequence[FileRecord]
@@ -90,10 +92,16 @@ def sent(request: UploadRequest, *parts: int) -> Given:
 
 def interrupted(request: UploadRequest, steps: int) -> Given:
     """Its creation ended after so many steps."""
+    return halted(nothing, create(request), steps)
+
+
+def halted(before: Given, act: Act, steps: int) -> Given:
+    """`act` ended after so many steps."""
 
     async def given(stage: Stage) -> Files:
+        files = await before(stage)
         with suppress(Stopped):
-            await stage.stopping_after(steps).ask(request)
+            await act(stage.stopping_after(steps), files)
         return await stage.files()
 
     return given
@@ -204,6 +212,11 @@ async def delete(stage: Stage, files: Files) -> None:
     await stage.services.files.delete(stage.user, files[0].id)
 
 
+async def hear(stage: Stage, files: Files) -> None:
+    """The store says that the object was created."""
+    await stage.services.storage_events.receive(s3_body(files[0].key))
+
+
 async def sweep(stage: Stage, files: Files) -> None:
     await stage.services.sweep.run()
 
@@ -254,6 +267,8 @@ def working(name: str, given: Given, act: Act, end: str, *, late: bool = False) 
 
 _uploaded = after(sent(ONE), report(UPLOADED))
 _failed_in_parts = after(sent(TWO_PARTS, 2), report(FAILED))
+_put_together = halted(sent(TWO_PARTS), complete, 1)
+_refused = after(sent_other_bytes, hear)
 
 SCENARIOS = [
     creating("create a PUT", ONE),
@@ -295,6 +310,15 @@ SCENARIOS = [
     asking("delete a file in parts", sent(TWO_PARTS, 2), delete, DELETED, else_=FAILED),
     asking("delete an uploaded file", _uploaded, delete, DELETED, else_=UPLOADED),
     asking("delete a failed file", _failed_in_parts, delete, DELETED, else_=FAILED),
+    asking("hear of a PUT", sent(ONE), hear, UPLOADED, else_=UPLOADED),
+    asking("hear of a PUT under auto_complete", sent(AUTO_ONE), hear, COMPLETED, else_=COMPLETED),
+    asking("hear of other bytes", sent_other_bytes, hear, FAILED, else_=FAILED),
+    asking("hear of other bytes twice", _refused, hear, FAILED, else_=FAILED),
+    asking("hear of a multipart", _put_together, hear, UPLOADED, else_=UPLOADED),
+    working("hear late of a failed file", stray(report(FAILED)), hear, FAILED, late=True),
+    working("hear late of a deleted file", stray(delete), hear, DELETED, late=True),
+    working("hear late of failed parts", _failed_in_parts, hear, FAILED),
+    working("hear of what is to be deleted", after(sent(ONE), deletion_asked), hear, DELETED),
     working("sweep a PUT without bytes", expired(asked(ONE)), sweep, FAILED),
     working("sweep a PUT with its bytes", expired(sent(ONE)), sweep, UPLOADED),
     working("sweep a PUT with other bytes", expired(sent_other_bytes), sweep, FAILED),
