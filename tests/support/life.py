@@ -113,14 +113,15 @@ class Life:
         strike: Strike | None = None,
         faster: UseCase[object] | None = None,
     ) -> T | None:
-        """Its answer, or None when it was refused. Only a strike excuses a call to come back."""
+        """Its answer, or None when it was refused. Only a port that fails excuses a call to come back."""
         self._strike, self._faster, self._left = strike, faster, strike.calls if strike else 0
         self.store.down = strike is not None and strike.trouble is Trouble.STORE_DOWN
         self.repository.down = strike is not None and strike.trouble is Trouble.DATABASE_DOWN
         try:
             return await use_case()
         except RetryableError:
-            assert strike is not None, "nothing was wrong, yet the service was not available"
+            failed = strike is not None and strike.trouble is not Trouble.OVERTAKEN
+            assert failed, "nothing was wrong, yet the service was not available"
         except (SlipwayError, Killed):
             pass
         finally:

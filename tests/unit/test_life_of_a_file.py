@@ -28,7 +28,7 @@ from app.domain.checksum import Checksum, ChecksumAlgorithm
 from app.domain.file import FileStatus, UploadMethod
 from app.domain.ports import SignedRequest
 from app.domain.principal import Principal, Scope
-from app.domain.removal import LONGEST_TRANSFER
+from app.domain.removal import LONGEST_TRANSFER, is_unwanted
 from app.domain.upload_request import RequestedMethod, UploadRequest
 from app.service.file_storage import FileRef
 from app.service.part_urls import IssuedParts
@@ -45,6 +45,7 @@ from tests.support.aftermath import (
     wrong_usage,
 )
 from tests.support.checksums import checksum_of
+from tests.support.events import s3_body
 from tests.support.life import (
     MAX_BYTES,
     MAX_FILES,
@@ -95,6 +96,10 @@ class Transfer:
     """When its bytes are there at the latest."""
 
 
+def principal(owner: str) -> Principal:
+    return Principal(owner, frozenset({Scope.READ, Scope.WRITE, Scope.PROCESS}))
+
+
 def content(size: int, right: bool = True) -> bytes:
     return (b"x" if right else b"y") * size
 
@@ -131,6 +136,15 @@ async def sweep(life: Life, client: Client) -> None:
     await life.services.sweep.run()
 
 
+async def hear(life: Life, client: Client) -> None:
+    """The store says that the object was created, be it true or not."""
+    key = life.repository.records[client.id].key
+    await life.services.storage_events.receive(s3_body(key))
+    record = life.repository.records[client.id]
+    assert not (is_unwanted(record) and life.holds(client.id))
+    assert not (is_pending(record) and key in life.store.objects)
+
+
 def report(status: FileStatus) -> "Use":
     async def use(life: Life, client: Client) -> None:
         ref = FileRef(id=client.id)
@@ -143,7 +157,7 @@ Use = Callable[[Life, Client], Awaitable[None]]
 
 USES: Mapping[str, Use] = {
     **{use.__name__: use for use in (complete, complete_with_list, abort, delete, download)},
-    **{use.__name__: use for use in (more_parts, sweep)},
+    **{use.__name__: use for use in (more_parts, sweep, hear)},
     **{f"report {status}": report(status) for status in FileStatus},
 }
 
@@ -214,18 +228,18 @@ class LifeOfAFile(RuleBasedStateMachine):
         key: str | None = None,
         strike: Strike | None = None,
     ) -> list[Client]:
-        principal = Principal(owner, frozenset({Scope.READ, Scope.WRITE, Scope.PROCESS}))
+        user = principal(owner)
         service = self.life.services.presigned_urls
         seen: list[Upload] = []
 
         async def ask() -> None:
             if len(wishes) > 1:
-                seen.extend(await service.create_many(principal, wishes, key))
+                seen.extend(await service.create_many(user, wishes, key))
             else:
-                seen.append(await service.create(principal, wishes[0], key))
+                seen.append(await service.create(user, wishes[0], key))
 
         self._attempt(ask, strike, faster=ask)
-        known = {upload.record.id: Client(principal, upload.record.id) for upload in seen}
+        known = {upload.record.id: Client(user, upload.record.id) for upload in seen}
         for upload in seen:
             known[upload.record.id].note(upload)
         return list(known.values())
@@ -302,6 +316,17 @@ class LifeOfAFile(RuleBasedStateMachine):
         """Any job, too early or not, which another worker then does once more."""
         for job in self.life.repository.jobs[number : number + 1]:
             self._attempt(lambda job=job: run_job(self.life.services, job), None)
+
+    @precondition(lambda self: self.life.repository.records)
+    @rule(number=st.integers(0, MOST - 1), faster=uses, strike=strikes, again=st.booleans())
+    def event(self, number: int, faster: str, strike: Strike | None, again: bool) -> None:
+        """Of any file, at any time; the store says it again until somebody has listened."""
+        records = list(self.life.repository.records.values())
+        record = records[number % len(records)]
+        client = Client(principal(record.owner), record.id)
+        self.use(client, "hear", faster, strike)
+        if again:
+            self._attempt(lambda: hear(self.life, client), None)
 
     @rule(by=st.sampled_from(JUMPS))
     def wait(self, by: timedelta) -> None:
