@@ -15,24 +15,40 @@ from dataclasses import dataclass
 import pytest
 import pytest_asyncio
 
+from app.database.config import Database
 from app.domain.file import FileRecord
+from app.domain.webhook import Webhook
 from app.exceptions.errors import (
     IllegalTransition,
     NotFound,
     SlipwayError,
     VerificationFailed,
 )
+from app.infrastructure.webhooks.signing import new_secret
+from app.repository.webhook_repository import PostgresWebhookRepository
 from app.settings import Settings
 from tests.kill.scenarios import DELETED, FAILED, SCENARIOS, Scenario
 from tests.kill.stage import Adapters, Clock, Stage, in_memory, open_database, real
 from tests.kill.victim import Order
-from tests.support.aftermath import faults_at_rest, run_jobs, settle, unwanted_in_store
+from tests.support.aftermath import (
+    faults_at_rest,
+    run_jobs,
+    settle,
+    unwanted_in_store,
+    wrong_deliveries,
+)
 from tests.support.killing import is_step
 from tests.support.stores import open_store
 from tests.support.victims import Victims
 
 HAPPENED_ALREADY = (NotFound, IllegalTransition, VerificationFailed)
 """What a client hears that asks once more for what took place: the file is gone, or has failed."""
+
+_JOBS = """
+SELECT (args ->> 'delivery_id')::bigint FROM procrastinate_jobs
+WHERE queue_name = 'webhooks' AND starts_with(lock, $1) ORDER BY id
+"""
+"""The deliveries to a webhook, as the queue has them."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +91,8 @@ class Theatre:
     adapters: Adapters
     clock: Clock
     victims: Victims
+    database: Database
+    webhooks: PostgresWebhookRepository
 
 
 @pytest.fixture(scope="module")
@@ -88,13 +106,31 @@ def victims(settings: Settings) -> Iterator[Victims]:
 async def theatre(settings: Settings, victims: Victims) -> AsyncIterator[Theatre]:
     clock = Clock()
     async with open_database(settings) as database, open_store(settings, clock=clock) as store:
-        yield Theatre(real(database, store), clock, victims)
+        webhooks = PostgresWebhookRepository(database)
+        yield Theatre(real(database, store), clock, victims, database, webhooks)
 
 
 @pytest.fixture
 def stage(theatre: Theatre) -> Stage:
     theatre.clock.reset()
     return Stage(theatre.adapters, theatre.clock, uuid.uuid4().hex)
+
+
+@pytest_asyncio.fixture
+async def webhook(theatre: Theatre, stage: Stage) -> AsyncIterator[Webhook]:
+    """Of the owner, who wants to be told everything."""
+    now = stage.clock()
+    webhook = Webhook(
+        id=uuid.uuid4(),
+        owner=stage.owner,
+        url="https://example.com/hook",
+        secret=new_secret(),
+        created_at=now,
+        updated_at=now,
+    )
+    assert await theatre.webhooks.add(webhook, most=1)
+    yield webhook
+    await theatre.webhooks.remove(webhook.id)  # so that no worker sends anything
 
 
 async def kill(theatre: Theatre, stage: Stage, point: Point) -> list[FileRecord]:
@@ -127,17 +163,36 @@ async def rest(stage: Stage) -> list[str]:
     )
 
 
+async def mistold(theatre: Theatre, stage: Stage, webhook: Webhook) -> list[str]:
+    """What of the files' moves is not on its way to the webhook exactly once, in order."""
+    newest_first = await theatre.webhooks.deliveries(webhook.id, before=None, limit=100)
+    sent = newest_first[::-1]
+    found = []
+    for record in await stage.adapters.ledger.records(stage.owner):
+        trail = await stage.adapters.ledger.trail(record.id)
+        told = [delivery.event for delivery in sent if delivery.file_id == record.id]
+        found += wrong_deliveries(trail, told)
+    jobs = await theatre.database.ask(lambda c: c.fetch(_JOBS, str(webhook.id)))
+    in_queue = [number for (number,) in jobs]
+    return found + ([] if in_queue == [d.id for d in sent] else [f"jobs are for {in_queue}"])
+
+
 @pytest.mark.parametrize("point", POINTS, ids=str)
-async def test_nobody_comes_back(theatre: Theatre, stage: Stage, point: Point) -> None:
+async def test_nobody_comes_back(
+    theatre: Theatre, stage: Stage, webhook: Webhook, point: Point
+) -> None:
     await kill(theatre, stage, point)
     assert point.scenario.late or await left_by_jobs(stage) == []
     assert await rest(stage) == []
+    assert await mistold(theatre, stage, webhook) == []
     expected = point.scenario.ends if point.steps else point.scenario.untouched
     assert await ends(stage) == Counter(expected)
 
 
 @pytest.mark.parametrize("point", [p for p in POINTS if p.steps and p.scenario.again], ids=str)
-async def test_the_client_comes_back(theatre: Theatre, stage: Stage, point: Point) -> None:
+async def test_the_client_comes_back(
+    theatre: Theatre, stage: Stage, webhook: Webhook, point: Point
+) -> None:
     files = await kill(theatre, stage, point)
     assert point.scenario.again is not None
     with suppress(*HAPPENED_ALREADY):
@@ -145,5 +200,6 @@ async def test_the_client_comes_back(theatre: Theatre, stage: Stage, point: Poin
     expected = Counter(point.scenario.returned)
     assert expected <= await ends(stage)
     assert await rest(stage) == []
+    assert await mistold(theatre, stage, webhook) == []
     others = await ends(stage) - expected
     assert others <= Counter({FAILED.value: point.scenario.lost})

@@ -157,6 +157,16 @@ def wrong_trail(record: FileRecord, trail: Sequence[FileEvent]) -> list[str]:
     return found
 
 
+def wrong_deliveries(trail: Sequence[FileEvent], told: Sequence[str]) -> list[str]:
+    """Unless a webhook that wants all of it is told of each move once, in their order."""
+    moves = [
+        "file.deleted" if event.event == "deleted" else f"file.{event.to_status}"
+        for event in trail
+        if event.event == "deleted" or event.from_status is not None
+    ]
+    return [] if moves == list(told) else [f"moves are {moves}, told are {list(told)}"]
+
+
 def undone_deletion(record: FileRecord, trail: Sequence[FileEvent]) -> list[str]:
     asked = any(event.event == "delete_requested" for event in trail)
     return [f"{record.id} was to be deleted"] if asked and record.deleted_at is None else []

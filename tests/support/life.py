@@ -113,7 +113,10 @@ class Life:
         strike: Strike | None = None,
         faster: UseCase[object] | None = None,
     ) -> T | None:
-        """Its answer, or None when it was refused. Only a port that fails excuses a call to come back."""
+        """Its answer, or None when it was refused.
+
+        Only a port that fails excuses a call to come back.
+        """
         self._strike, self._faster, self._left = strike, faster, strike.calls if strike else 0
         self.store.down = strike is not None and strike.trouble is Trouble.STORE_DOWN
         self.repository.down = strike is not None and strike.trouble is Trouble.DATABASE_DOWN
