@@ -7,9 +7,11 @@ rebinding) leads nowhere. TLS still verifies the name.
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
+from typing import Any
 
 import httpcore
 
@@ -74,7 +76,41 @@ class GuardedNetwork(httpcore.AsyncNetworkBackend):
         *earlier, last = addresses
         for address in earlier:
             try:
-                return await self._inner.connect_tcp(address, port)
+                return _Stream(await self._inner.connect_tcp(address, port))
             except httpcore.ConnectError:
                 continue
-        return await self._inner.connect_tcp(last, port)
+        return _Stream(await self._inner.connect_tcp(last, port))
+
+
+class _Stream(httpcore.AsyncNetworkStream):
+    """A stream that is closed when its handshake is given up.
+
+    httpcore closes one whose handshake fails, but not one whose handshake is cancelled.
+    """
+
+    def __init__(self, inner: httpcore.AsyncNetworkStream) -> None:
+        self._inner = inner
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
+        return await self._inner.read(max_bytes, timeout)
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        await self._inner.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> httpcore.AsyncNetworkStream:
+        try:
+            return await self._inner.start_tls(ssl_context, server_hostname, timeout)
+        except BaseException:
+            await self._inner.aclose()
+            raise
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
