@@ -157,13 +157,16 @@ def wrong_trail(record: FileRecord, trail: Sequence[FileEvent]) -> list[str]:
     return found
 
 
+def name_of(event: FileEvent) -> str | None:
+    """What webhooks are told of a line of the trail, if anything."""
+    if event.event == "deleted":
+        return "file.deleted"
+    return f"file.{event.to_status}" if event.from_status else None
+
+
 def wrong_deliveries(trail: Sequence[FileEvent], told: Sequence[str]) -> list[str]:
     """Unless a webhook that wants all of it is told of each move once, in their order."""
-    moves = [
-        "file.deleted" if event.event == "deleted" else f"file.{event.to_status}"
-        for event in trail
-        if event.event == "deleted" or event.from_status is not None
-    ]
+    moves = [name for event in trail if (name := name_of(event))]
     return [] if moves == list(told) else [f"moves are {moves}, told are {list(told)}"]
 
 

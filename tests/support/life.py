@@ -19,11 +19,11 @@ from app.exceptions.errors import (
     StorageUnavailable,
 )
 from app.infrastructure.metrics import Metrics
-from tests.fakes.file_repository import InMemoryFileRepository
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.support.killing import Watched, is_step
 from tests.support.ledger import InMemoryLedger
 from tests.support.records import NOON
+from tests.support.telling import TellingFileRepository, Told
 
 T = TypeVar("T")
 
@@ -77,8 +77,10 @@ class Life:
 
     def __init__(self) -> None:
         self.now = NOON
-        self.repository = InMemoryFileRepository(
-            Limits(bytes=MAX_BYTES, files=MAX_FILES, in_flight_bytes=MAX_IN_FLIGHT)
+        self.told = Told(self.clock, self._watched)
+        self.repository = TellingFileRepository(
+            Limits(bytes=MAX_BYTES, files=MAX_FILES, in_flight_bytes=MAX_IN_FLIGHT),
+            self.told.repository,
         )
         self.store = InMemoryObjectStore(clock=self.clock)
         self.store.min_part_size = 1
@@ -118,8 +120,7 @@ class Life:
         Only a port that fails excuses a call to come back.
         """
         self._strike, self._faster, self._left = strike, faster, strike.calls if strike else 0
-        self.store.down = strike is not None and strike.trouble is Trouble.STORE_DOWN
-        self.repository.down = strike is not None and strike.trouble is Trouble.DATABASE_DOWN
+        self._bring_down(strike.trouble if strike else None)
         try:
             return await use_case()
         except RetryableError:
@@ -128,8 +129,13 @@ class Life:
         except (SlipwayError, Killed):
             pass
         finally:
-            self._strike, self.store.down, self.repository.down = None, False, False
+            self._strike = None
+            self._bring_down(None)
         return None
+
+    def _bring_down(self, trouble: Trouble | None) -> None:
+        self.store.down = trouble is Trouble.STORE_DOWN
+        self.repository.down = self.told.repository.down = trouble is Trouble.DATABASE_DOWN
 
     def _watched(self, name: str, port: object) -> Any:
         return Watched(name, port, before=self._before, after=self._after)

@@ -41,6 +41,7 @@ from tests.support.aftermath import (
     run_job,
     run_jobs,
     settle,
+    wrong_deliveries,
     wrong_trail,
     wrong_usage,
 )
@@ -139,9 +140,10 @@ async def sweep(life: Life, client: Client) -> None:
 async def hear(life: Life, client: Client) -> None:
     """The store says that the object was created, be it true or not."""
     key = life.repository.records[client.id].key
-    await life.services.storage_events.receive(s3_body(key))
+    report = await life.services.storage_events.receive(s3_body(key))
     record = life.repository.records[client.id]
-    assert not (is_unwanted(record) and life.holds(client.id))
+    assert ("discarded" in report) <= is_unwanted(record)
+    assert not ("discarded" in report and life.holds(client.id))
     assert not (is_pending(record) and key in life.store.objects)
 
 
@@ -328,6 +330,15 @@ class LifeOfAFile(RuleBasedStateMachine):
         if again:
             self._attempt(lambda: hear(self.life, client), None)
 
+    @precondition(lambda self: self.life.told.repository.jobs)
+    @rule(strike=strikes)
+    def tell(self, strike: Strike | None) -> None:
+        """The webhook, of what is due."""
+        told = self.life.told
+        for number, at in told.waiting().items():
+            if at <= self.life.now:
+                self._attempt(lambda number=number: told.deliver(number), strike)
+
     @rule(by=st.sampled_from(JUMPS))
     def wait(self, by: timedelta) -> None:
         self.life.reach(self.life.now + by)
@@ -336,6 +347,11 @@ class LifeOfAFile(RuleBasedStateMachine):
     def trails_are_legal(self) -> None:
         for record in self.life.repository.records.values():
             assert wrong_trail(record, self.life.repository.trail[record.id]) == []
+
+    @invariant()
+    def each_move_is_told_once(self) -> None:
+        for file_id, trail in self.life.repository.trail.items():
+            assert wrong_deliveries(trail, self.life.told.events_of(file_id)) == []
 
     @invariant()
     def quota_is_exact(self) -> None:
@@ -371,6 +387,8 @@ class LifeOfAFile(RuleBasedStateMachine):
                 self._arrive(transfer)
             self._settle()
             self._run(self._check_rest())
+            self._run(self.life.told.settle(self.life.reach))
+            assert self.life.told.faults() == []
         finally:
             self._loop.close()
 
