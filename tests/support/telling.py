@@ -77,13 +77,6 @@ class Told:
         else:
             self._not_before[number] = again_at
 
-    async def settle(self, reach: Callable[[datetime], None]) -> None:
-        """Deliver everything, each thing when its time comes."""
-        while waiting := self.waiting():
-            number, at = min(waiting.items(), key=lambda item: item[1])
-            reach(at)
-            await self.deliver(number)
-
     def faults(self) -> list[str]:
         """When nothing waits: what never came, came as two messages, or before its time."""
         bodies: dict[str, bytes] = {}

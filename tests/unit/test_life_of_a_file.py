@@ -197,14 +197,23 @@ class LifeOfAFile(RuleBasedStateMachine):
         self._loop = asyncio.new_event_loop()
         self.life = Life()
         self.transfers: list[Transfer] = []
+        self.blows: list[Strike | None] = []
+        """What strikes the next deliveries."""
 
     @initialize(
         target=clients,
         wishes=st.tuples(requests(PUT), requests(MULTIPART), requests()),
         strike=strikes,
+        blows=st.lists(strikes, max_size=MOST),
     )
-    def begin(self, wishes: tuple[UploadRequest, ...], strike: Strike | None) -> Any:
+    def begin(
+        self,
+        wishes: tuple[UploadRequest, ...],
+        strike: Strike | None,
+        blows: list[Strike | None],
+    ) -> Any:
         """One of each, whose creations are repeated when trouble strikes."""
+        self.blows = list(blows)
         for key, wish in zip("abc", wishes, strict=True):
             self._create("alice", [wish], key, strike)
         created = [self._create("alice", [w], k) for k, w in zip("abc", wishes, strict=True)]
@@ -331,13 +340,12 @@ class LifeOfAFile(RuleBasedStateMachine):
             self._attempt(lambda: hear(self.life, client), None)
 
     @precondition(lambda self: self.life.told.repository.jobs)
-    @rule(strike=strikes)
-    def tell(self, strike: Strike | None) -> None:
+    @rule()
+    def tell(self) -> None:
         """The webhook, of what is due."""
-        told = self.life.told
-        for number, at in told.waiting().items():
+        for number, at in self.life.told.waiting().items():
             if at <= self.life.now:
-                self._attempt(lambda number=number: told.deliver(number), strike)
+                self._deliver(number)
 
     @rule(by=st.sampled_from(JUMPS))
     def wait(self, by: timedelta) -> None:
@@ -387,7 +395,10 @@ class LifeOfAFile(RuleBasedStateMachine):
                 self._arrive(transfer)
             self._settle()
             self._run(self._check_rest())
-            self._run(self.life.told.settle(self.life.reach))
+            while waiting := self.life.told.waiting():
+                number = min(waiting, key=waiting.__getitem__)
+                self.life.reach(waiting[number])
+                self._deliver(number)
             assert self.life.told.faults() == []
         finally:
             self._loop.close()
@@ -401,6 +412,10 @@ class LifeOfAFile(RuleBasedStateMachine):
         for owner in OWNERS:
             ledger, store = self.life.ledger, self.life.store
             assert await faults_at_rest(ledger, store, owner, folder(owner)) == []
+
+    def _deliver(self, number: int) -> None:
+        strike = self.blows.pop() if self.blows else None
+        self._attempt(lambda: self.life.told.deliver(number), strike)
 
     def _arrive(self, transfer: Transfer) -> None:
         objects = self.life.store.objects
