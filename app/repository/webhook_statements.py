@@ -145,7 +145,11 @@ LEFT JOIN files ON files.id = webhook_deliveries.file_id
 WHERE webhook_deliveries.id = $1
 """
 
-NOTE = f"UPDATE webhook_deliveries SET {_numbered(2, ATTEMPT_COLUMNS)} WHERE id = $1"
+NOTE = f"""
+UPDATE webhook_deliveries SET {_numbered(2, ATTEMPT_COLUMNS)}
+WHERE id = $1 AND status = 'pending'
+"""
+"""Once it has ended, a late word of a worker that had stalled changes nothing."""
 
 FORGET = """
 WITH oldest AS (

@@ -275,6 +275,16 @@ async def test_what_became_of_an_attempt_is_kept(setup: Setup, owner: str) -> No
     assert await sent_to(setup, webhook) == [after]
 
 
+async def test_a_late_word_of_a_stalled_worker_changes_nothing(setup: Setup, owner: str) -> None:
+    webhook = await added(setup, owner)
+    delivery = await setup.webhooks.offer_test(webhook.id, NOON)
+    arrived = dataclasses.replace(delivery, status=DeliveryStatus.DELIVERED, attempts=2)
+    await setup.webhooks.note(arrived)
+    await setup.webhooks.note(dataclasses.replace(delivery, attempts=1, error="no answer"))
+
+    assert await sent_to(setup, webhook) == [arrived]
+
+
 async def test_deliveries_come_in_pages(setup: Setup, owner: str) -> None:
     webhook = await added(setup, owner)
     made = [await setup.webhooks.offer_test(webhook.id, NOON) for _ in range(5)]

@@ -94,7 +94,8 @@ class InMemoryWebhookRepository:
 
     async def note(self, delivery: Delivery) -> None:
         self.answer()
-        self.sent[delivery.id] = delivery
+        if self.sent[delivery.id].status is DeliveryStatus.PENDING:
+            self.sent[delivery.id] = delivery
 
     async def forget(self, before: datetime, *, limit: int) -> int:
         self.answer()
