@@ -23,5 +23,5 @@ def pytest_configure(config: pytest.Config) -> None:
     out the PostgreSQL of another session that root runs at the same time.
     """
     if config.option.basetemp is None:
-        config.option.basetemp = tempfile.mkdtemp(prefix="slipway-tests-")
+        config.option.basetemp = tempfile.mkdtemp(prefix="sw-")
         config.add_cleanup(lambda: shutil.rmtree(config.option.basetemp, ignore_errors=True))

@@ -107,6 +107,8 @@ class MultipartService:
         try:
             return await self._completion.verify_and_finish(record, target, actor)
         except ObjectMissing:
+            if not await self._is_pending(record):
+                return None  # Another call aborted or deleted it in the meantime.
             if outcome is Assembly.GONE:
                 raise UploadExpired(_GONE) from None
             raise StorageUnavailable(_CONTRADICTS) from None
@@ -133,6 +135,10 @@ class MultipartService:
         )
         await self._removal.clear(failed)
         return failed
+
+    async def _is_pending(self, record: FileRecord) -> bool:
+        now = await self._repository.load(record.id)
+        return now is not None and now.deleted_at is None and now.status is FileStatus.PENDING
 
     async def _stored(self, record: FileRecord) -> list[StoredPart] | None:
         """The parts in the store, or None when the store has no such upload."""

@@ -9,6 +9,7 @@ import pytest
 from app.domain.checksum import Checksum, ChecksumAlgorithm
 from app.domain.file import FileRecord, FileStatus
 from app.domain.job import Job, JobName
+from app.domain.ports import Assembly
 from app.domain.ports import UploadSpec
 from app.domain.upload_request import RequestedMethod
 from app.exceptions.errors import (
@@ -285,6 +286,20 @@ async def test_an_abort_that_wins_the_race_takes_the_object_with_it(world: World
     with pytest.raises(IllegalTransition):
         await complete(world, upload)
     assert world.store.objects == {}
+
+
+async def test_an_abort_while_the_store_puts_the_parts_together(world: World) -> None:
+    """SeaweedFS then says that there is an object, which the abort removes."""
+    upload = await world.in_parts()
+    await world.send_parts(upload, (1, 2, 3))
+
+    async def contradict(*_: object) -> Assembly:
+        await world.multipart.abort(ALICE, upload.record.id)
+        return Assembly.EXISTS
+
+    world.store.complete_multipart = contradict  # type: ignore[method-assign]
+    with pytest.raises(IllegalTransition):
+        await complete(world, upload)
 
 
 async def test_renewals_do_not_keep_a_completion_from_its_end(world: World) -> None:
