@@ -9,8 +9,7 @@ import pytest
 from app.domain.checksum import Checksum, ChecksumAlgorithm
 from app.domain.file import FileRecord, FileStatus
 from app.domain.job import Job, JobName
-from app.domain.ports import Assembly
-from app.domain.ports import UploadSpec
+from app.domain.ports import Assembly, UploadSpec
 from app.domain.upload_request import RequestedMethod
 from app.exceptions.errors import (
     IllegalTransition,
