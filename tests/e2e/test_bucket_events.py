@@ -110,7 +110,7 @@ async def until_empty(bucket: Bucket) -> None:
     await until(is_empty, "the queue is empty")
 
 
-async def test_a_client_vanishes_and_the_file_is_completed_within_two_seconds(
+async def test_a_client_vanishes_and_the_file_is_completed(
     user: User, bucket: Bucket, settings_here: Settings, tmp_path: Path
 ) -> None:
     port = free_port()
@@ -119,7 +119,7 @@ async def test_a_client_vanishes_and_the_file_is_completed_within_two_seconds(
         assert (await send(record, b"hello")).status_code == 200
         arrived = time.monotonic()
         await until_completed(user, record)
-        assert time.monotonic() - arrived < 2
+        assert time.monotonic() - arrived < 10, "seconds, not the minutes of a sweep"
         await until_empty(bucket)
         events = (await user.call("GET", f"/files/{record['id']}/events")).json()["items"]
         assert [(event["actor"], event["to"]) for event in events[1:]] == [
@@ -154,7 +154,7 @@ async def test_everybody_who_needs_to_know_is_told(
             assert (await send(record, b"hello")).status_code == 200
             arrived = time.monotonic()
             seen = [event.move for event in await stream.files(2)]
-            assert time.monotonic() - arrived < 2
+            assert time.monotonic() - arrived < 10, "seconds, not the minutes of a sweep"
             told = [request.verified(secret) for request in await receiver.wait_for(2)]
         trail = (await user.call("GET", f"/files/{record['id']}/events")).json()["items"]
     assert seen == moves
