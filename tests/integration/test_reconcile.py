@@ -274,7 +274,7 @@ async def test_a_busy_service_is_neither_accused_nor_disturbed(
         living.cancel()
         await asyncio.wait({living})
     assert living.cancelled()
-    assert harbour.outcome.seen.total() > 30
+    assert harbour.outcome.seen.total() > 0
 
 
 async def _then(action: Callable[..., Any], making: Any) -> None:
