@@ -70,6 +70,11 @@ class FileRecord:
     remove_at: datetime | None = None
 
     @property
+    def is_pending(self) -> bool:
+        """Whether bytes may still make a file of it: a deleted record keeps its last status."""
+        return self.status is FileStatus.PENDING and self.deleted_at is None
+
+    @property
     def plan(self) -> PartPlan:
         """The parts of a multipart upload; `InvalidRequest` for another method."""
         if self.part_size is None:

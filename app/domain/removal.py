@@ -38,8 +38,7 @@ def is_unwanted(record: FileRecord) -> bool:
 
 def cleanup(record: FileRecord) -> list[Job]:
     """What a move to this record leaves to be removed from the store."""
-    wanted = not is_unwanted(record)
-    return [] if wanted else [Job(name=JobName.DISCARD, file_id=record.id)]
+    return [Job(name=JobName.DISCARD, file_id=record.id)] if is_unwanted(record) else []
 
 
 def takeover(record: FileRecord, now: datetime) -> Job:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from app.domain.file import FileEvent, FileRecord, FileStatus
+from app.domain.policy import Policies
 from app.domain.removal import first_look
 
 
@@ -20,6 +21,11 @@ def intended(current: FileStatus, target: FileStatus, auto_complete: bool) -> Fi
         FileStatus.COMPLETED,
     )
     return FileStatus.COMPLETED if reported and auto_complete else target
+
+
+def on_arrival(record: FileRecord, policies: Policies) -> FileStatus:
+    """Where the bytes of a pending file lead it, whoever says that they have arrived."""
+    return intended(record.status, FileStatus.UPLOADED, policies.auto_completes(record.policy))
 
 
 def steps(current: FileStatus, target: FileStatus) -> tuple[FileStatus, ...]:

@@ -66,7 +66,7 @@ class FileStorageService:
 
     async def get(self, principal: Principal, ref: FileRef) -> FileRecord:
         """The owner's file, else `NotFound`."""
-        return await owned(self._repository, principal, id=ref.id, key=ref.key)
+        return await owned(self._repository, principal.subject, id=ref.id, key=ref.key)
 
     async def page(
         self,

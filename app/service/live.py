@@ -78,7 +78,7 @@ class LiveService:
             # In this order: what the record does not show yet comes after `head`, and what it does
             # has not been told only if it is among those missed.
             head = await self._feed.head()
-            record = await owned(self._repository, principal, id=file_id)
+            record = await owned(self._repository, principal.subject, id=file_id)
             missed = await self._missed(head, last, owner, file_id)
             if missed is None:
                 return self._stream(subscription, [_found(record, head)], head, file=True)

@@ -13,7 +13,7 @@ from app.domain.parts import PartsVerdict, Range, StoredPart, judge, unsent, usa
 from app.domain.policy import Policies
 from app.domain.ports import Assembly, FileRepository, ObjectStore, UploadGone, UploadSpec
 from app.domain.principal import Principal
-from app.domain.transition import intended
+from app.domain.transition import on_arrival
 from app.exceptions.errors import ObjectMissing, PartsIncomplete, StorageUnavailable, UploadExpired
 from app.service.completion import Completion
 from app.service.ownership import owned
@@ -57,7 +57,7 @@ class MultipartService:
         Raises `NotFound`, `InvalidRequest` (not a multipart upload), and `UploadExpired` for one
         that failed or that the store has ended.
         """
-        record = await owned(self._repository, principal, id=file_id)
+        record = await owned(self._repository, principal.subject, id=file_id)
         plan = record.plan
         if record.status is FileStatus.FAILED:
             raise UploadExpired("This upload has failed; start again with a new upload.")
@@ -83,11 +83,12 @@ class MultipartService:
                 raise illegal(record.status, FileStatus.UPLOADED)
             if record.status is not FileStatus.PENDING:
                 return record
-            auto_complete = self._policies.auto_completes(record.policy)
-            target = intended(record.status, FileStatus.UPLOADED, auto_complete)
+            target = on_arrival(record, self._policies)
             return await self.finish(record, target, user(principal.subject), claimed)
 
-        return await until_settled(lambda: owned(self._repository, principal, id=file_id), attempt)
+        return await until_settled(
+            lambda: owned(self._repository, principal.subject, id=file_id), attempt
+        )
 
     async def finish(
         self,
@@ -131,14 +132,14 @@ class MultipartService:
             )
 
         failed = await until_settled(
-            lambda: owned(self._repository, principal, id=file_id), attempt
+            lambda: owned(self._repository, principal.subject, id=file_id), attempt
         )
         await self._removal.clear(failed)
         return failed
 
     async def _is_pending(self, record: FileRecord) -> bool:
         now = await self._repository.load(record.id)
-        return now is not None and now.deleted_at is None and now.status is FileStatus.PENDING
+        return now is not None and now.is_pending
 
     async def _stored(self, record: FileRecord) -> list[StoredPart] | None:
         """The parts in the store, or None when the store has no such upload."""

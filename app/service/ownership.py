@@ -4,19 +4,18 @@ from uuid import UUID
 
 from app.domain.file import FileRecord
 from app.domain.ports import FileRepository
-from app.domain.principal import Principal
 from app.exceptions.errors import NotFound
 
 
 async def owned(
     repository: FileRepository,
-    principal: Principal,
+    owner: str,
     *,
     id: UUID | None = None,
     key: str | None = None,
 ) -> FileRecord:
-    """The caller's own file with that id or key, else `NotFound`, whoever else's it may be."""
-    record = await repository.find(principal.subject, id=id, key=key)
+    """The owner's file with that id or key, else `NotFound`, whoever else's it may be."""
+    record = await repository.find(owner, id=id, key=key)
     if record is None:
         raise NotFound("There is no such file, or it is not yours.")
     return record

@@ -57,14 +57,12 @@ class PartUrlService:
         """
         upload_id = await self._store.create_multipart(UploadSpec.of(record))
         begun = await self._attach(record, upload_id, _first_of(record, first), lifetime)
-        return begun or await self.resume(Principal(record.owner), record, lifetime, first=first)
+        return begun or await self.resume(record, lifetime, first=first)
 
-    async def resume(
-        self, principal: Principal, record: FileRecord, lifetime: int, *, first: int
-    ) -> IssuedParts:
+    async def resume(self, record: FileRecord, lifetime: int, *, first: int) -> IssuedParts:
         """Sign the first parts of a pending record again, whether its upload had begun or not."""
         numbers = _first_of(record, first)
-        return await self._sign_when_begun(principal, record.id, numbers, lifetime)
+        return await self._sign_when_begun(record, numbers, lifetime)
 
     async def sign_parts(
         self,
@@ -78,13 +76,13 @@ class PartUrlService:
         Raises `NotFound`, `InvalidRequest` (not a multipart upload, or no such part) and
         `UploadExpired`.
         """
-        record = await owned(self._repository, principal, id=file_id)
+        record = await owned(self._repository, principal.subject, id=file_id)
         record.plan.check(numbers, "part_numbers")
         lifetime = self._policies.lifetime(record.policy, expires_in)
-        return await self._sign_when_begun(principal, file_id, numbers, lifetime)
+        return await self._sign_when_begun(record, numbers, lifetime)
 
     async def _sign_when_begun(
-        self, principal: Principal, file_id: UUID, numbers: Sequence[int], lifetime: int
+        self, file: FileRecord, numbers: Sequence[int], lifetime: int
     ) -> IssuedParts:
         async def attempt(record: FileRecord) -> IssuedParts | None:
             self._check_alive(record)
@@ -93,7 +91,7 @@ class PartUrlService:
             await self._begin_again(record, numbers, lifetime)
             return None
 
-        return await until_settled(lambda: owned(self._repository, principal, id=file_id), attempt)
+        return await until_settled(lambda: owned(self._repository, file.owner, id=file.id), attempt)
 
     async def _begin_again(self, record: FileRecord, numbers: Sequence[int], lifetime: int) -> None:
         # A process may have ended between beginning the upload and recording it.

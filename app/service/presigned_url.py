@@ -132,7 +132,7 @@ class PresignedUrlService:
             raise UploadExpired("This upload has ended; start again with a new Idempotency-Key.")
         if record.method is UploadMethod.MULTIPART:
             lifetime = self._lifetime(request)
-            parts = await self._part_urls.resume(principal, record, lifetime, first=first)
+            parts = await self._part_urls.resume(record, lifetime, first=first)
             return self._issued(Upload(parts.record, parts=parts, created=False))
         return await self._renew(principal, record, request)
 

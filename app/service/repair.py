@@ -6,10 +6,9 @@ from uuid import UUID
 
 import structlog
 
-from app.domain.file import FileRecord, FileStatus
+from app.domain.file import FileRecord
 from app.domain.ports import FileRepository, ObjectStore, UsageRepository
 from app.domain.reconciliation import STRANGE_FOR, Finding, Kind, RecordSurvey, judge_upload
-from app.domain.removal import is_unwanted
 from app.exceptions.errors import RetryableError, VerificationFailed
 from app.service.removal import RemovalService
 from app.service.sweep import NOT_THERE, SweepService
@@ -109,6 +108,4 @@ class RepairService:
 
     async def _pending(self, file_id: UUID) -> FileRecord | None:
         record = await self._files.load(file_id)
-        if record is None or record.status is not FileStatus.PENDING or is_unwanted(record):
-            return None
-        return record
+        return record if record is not None and record.is_pending else None

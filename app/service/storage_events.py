@@ -17,7 +17,7 @@ from app.domain.policy import Policies
 from app.domain.ports import FileRepository
 from app.domain.removal import is_unwanted
 from app.domain.storage_event import StorageEvent, Told, UnknownShape, enclosed, parse
-from app.domain.transition import intended
+from app.domain.transition import on_arrival
 from app.exceptions.errors import (
     EventsPostponed,
     FieldError,
@@ -161,8 +161,7 @@ class StorageEventService:
         return await self._verify(record)
 
     async def _verify(self, record: FileRecord) -> Outcome | None:
-        auto_complete = self._policies.auto_completes(record.policy)
-        target = intended(record.status, FileStatus.UPLOADED, auto_complete)
+        target = on_arrival(record, self._policies)
         try:
             moved = await self._completion.verify_and_finish(record, target, STORAGE_EVENT)
         except VerificationFailed:

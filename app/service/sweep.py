@@ -12,7 +12,7 @@ from app.domain.file import FileRecord, FileStatus, UploadMethod
 from app.domain.idempotency import WINDOW
 from app.domain.policy import Policies
 from app.domain.ports import FileRepository
-from app.domain.transition import intended
+from app.domain.transition import on_arrival
 from app.exceptions.errors import (
     ObjectMissing,
     PartsIncomplete,
@@ -109,8 +109,7 @@ class SweepService:
         Raises one of NOT_THERE, `VerificationFailed` (the record is `failed`), and
         `StorageUnavailable`.
         """
-        auto_complete = self._policies.auto_completes(record.policy)
-        target = intended(record.status, FileStatus.UPLOADED, auto_complete)
+        target = on_arrival(record, self._policies)
         if record.method is UploadMethod.MULTIPART:
             return await self._multipart.finish(record, target, SWEEP)
         return await self._completion.verify_and_finish(record, target, SWEEP)
