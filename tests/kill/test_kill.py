@@ -46,9 +46,9 @@ HAPPENED_ALREADY = (NotFound, IllegalTransition, VerificationFailed)
 
 _JOBS = """
 SELECT (args ->> 'delivery_id')::bigint FROM procrastinate_jobs
-WHERE queue_name = 'webhooks' AND starts_with(lock, $1) ORDER BY id
+WHERE queue_name = 'webhooks' AND starts_with(lock, $1) ORDER BY lock COLLATE "C", id
 """
-"""The deliveries to a webhook, as the queue has them."""
+"""The deliveries to a webhook as the queue has them, file by file: there is no other order."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,8 @@ async def mistold(theatre: Theatre, stage: Stage, webhook: Webhook) -> list[str]
         found += wrong_deliveries(trail, told)
     jobs = await theatre.database.ask(lambda c: c.fetch(_JOBS, str(webhook.id)))
     in_queue = [number for (number,) in jobs]
-    return found + ([] if in_queue == [d.id for d in sent] else [f"jobs are for {in_queue}"])
+    expected = [d.id for d in sorted(sent, key=lambda delivery: str(delivery.file_id))]
+    return found + ([] if in_queue == expected else [f"jobs are for {in_queue}, not {expected}"])
 
 
 @pytest.mark.parametrize("point", POINTS, ids=str)
