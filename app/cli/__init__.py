@@ -5,6 +5,7 @@ import sys
 import typer
 
 from app.cli.bucket import bucket
+from app.cli.doctor import doctor
 from app.cli.errors import EXPECTED
 from app.cli.events import events
 from app.cli.jobs import jobs
@@ -19,7 +20,7 @@ from app.cli.worker import worker
 app = typer.Typer(
     name="slipway", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
-for command in (serve, worker, token, migrate, bucket, reconcile, openapi):
+for command in (serve, worker, token, migrate, bucket, doctor, reconcile, openapi):
     app.command()(command)
 app.add_typer(jobs)
 app.add_typer(events)
