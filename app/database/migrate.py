@@ -1,5 +1,6 @@
 """Bringing the schema up to date, and knowing whether it is."""
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -17,14 +18,15 @@ ADVISORY_LOCK = 0x736C697077617900
 _INI = Path(__file__).parents[2] / "alembic.ini"
 
 
-def upgrade(database_url: str) -> None:
+def upgrade(database_url: str, on_applied: Callable[[str, str], None] = lambda *_: None) -> None:
     """Apply every migration that the database lacks; what another process is applying is awaited.
 
-    Call it where no event loop runs. Raises `DatabaseUnavailable`, and ValueError for a URL that
-    is not PostgreSQL's.
+    `on_applied` hears the revision and the title of each as it is done. Call it where no event
+    loop runs. Raises `DatabaseUnavailable`, and ValueError for a URL that is not PostgreSQL's.
     """
     config = Config(_INI)
     config.attributes["database_url"] = database_url
+    config.attributes["on_applied"] = on_applied
     with unavailable():
         command.upgrade(config, "head")
 
