@@ -109,7 +109,7 @@ async def settled(
     feed: ChangeFeed, after: Position = BEGINNING, *, limit: int = 999, **of: Any
 ) -> Changes:
     """Once nothing is hidden any more: the server has transactions of its own."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while (changes := await feed.since(after, limit=limit, **of)).is_unsettled:  # noqa: ASYNC110 (seen from outside)
             await asyncio.sleep(0.01)
     return changes

@@ -130,7 +130,7 @@ async def test_those_who_migrate_take_turns(empty_url: str) -> None:
     other = await asyncpg.connect(empty_url)
     await other.execute("SELECT pg_advisory_lock($1)", ADVISORY_LOCK)
     migrating = asyncio.create_task(asyncio.to_thread(upgrade, empty_url))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not await other.fetch(waiting):
             assert not migrating.done()
     assert await schema(empty_url) == []
@@ -150,7 +150,7 @@ async def test_a_table_in_use_is_not_waited_for_long(
     async with holder.transaction():
         await holder.execute("LOCK TABLE files IN ACCESS SHARE MODE")
         with pytest.raises(Exception, match="lock timeout"):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 await asyncio.to_thread(command.downgrade, patched, "base")
     await holder.close()
     assert await schema(own_database_url)
