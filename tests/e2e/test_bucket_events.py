@@ -181,7 +181,6 @@ async def test_a_worker_that_is_killed_between_verifying_and_deleting(
             await until_completed(user, record)
             first.kill()
             first.wait()
-        to_queue.thaw()
     assert await asyncio.to_thread(bucket.told) == 1, "it was not deleted"
     async with worker(tmp_path / "second", settings_here, free_port()):
         await until_empty(bucket)
