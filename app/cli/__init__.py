@@ -12,6 +12,7 @@ from app.cli.openapi import openapi
 from app.cli.reconcile import reconcile
 from app.cli.serve import serve
 from app.cli.token import token
+from app.cli.upload import upload
 from app.cli.worker import worker
 
 # Rich tracebacks print local variables, and with them secrets.
@@ -22,7 +23,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (serve, worker, token, migrate, bucket, doctor, reconcile, openapi):
+for command in (serve, worker, token, migrate, bucket, doctor, reconcile, openapi, upload):
     app.command()(command)
 app.add_typer(jobs)
 app.add_typer(events)
