@@ -57,7 +57,7 @@ def signers() -> tuple[Signer, Signer]:
     credentials = SigningCredentials(
         "AKIAIOSFODNN7EXAMPLE", "a-secret-key-of-forty-characters-or-so"
     )
-    client = signing_client(boto3.Session(), settings, credentials)
+    client = signing_client(boto3.Session(), settings, credentials, settings.s3_endpoint_url)
     authority = Boto3Signer(client, settings.s3_bucket)
     return authority, fast_signer(authority, credentials, settings.s3_bucket)
 

@@ -1,7 +1,6 @@
 """What the sender does at endpoints that behave, and at those that do not."""
 
 import asyncio
-import ipaddress
 import ssl
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -11,15 +10,12 @@ from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from app.domain.webhook import Outcome
 from app.domain.webhook_address import AddressRule
 from app.infrastructure.webhooks.network import Resolve
 from app.infrastructure.webhooks.sender import MAX_ANSWER, WebhookSender
+from tests.support.certificates import Certificates
 from tests.support.receiver import endless, receiving, silence, status
 
 LOOPBACK = AddressRule.parse(["127.0.0.0/8"])
@@ -239,35 +235,9 @@ async def test_no_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPat
     assert proxy.connections == 0
 
 
-class Certificates:
-    """A certificate for hook.example, and who trusts it."""
-
-    def __init__(self, directory: Path) -> None:
-        key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "hook.example")])
-        now = datetime.now(UTC)
-        names = [x509.DNSName("hook.example"), x509.IPAddress(ipaddress.ip_address("127.0.0.9"))]
-        certificate = (
-            x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(days=1))
-            .add_extension(x509.SubjectAlternativeName(names), critical=False)
-            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-            .sign(key, hashes.SHA256())
-        )
-        file = directory / "hook.pem"
-        private = key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM) + private)
-        self.server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.server.load_cert_chain(file)
-        self.client = ssl.create_default_context(cafile=str(file))
-
-
 @pytest.fixture
 def certificates(tmp_path: Path) -> Certificates:
-    return Certificates(tmp_path)
+    return Certificates(tmp_path, "hook.example", "127.0.0.9")
 
 
 @pytest.fixture

@@ -95,8 +95,10 @@ class Rotation:
 
 
 @asynccontextmanager
-async def rotation_of(role: Role, patience: float) -> AsyncIterator[Rotation]:
-    settings = SETTINGS.model_copy(update={"s3_timeout": patience})
+async def rotation_of(
+    role: Role, patience: float, settings: Settings = SETTINGS
+) -> AsyncIterator[Rotation]:
+    settings = settings.model_copy(update={"s3_timeout": patience})
     chosen: list[str] = []
     with ThreadPoolExecutor(2, thread_name_prefix="pool") as pool:
         rotating = RotatingSigner(SessionOf(role.credentials), settings, pool, chosen.append)
@@ -229,6 +231,27 @@ async def _outlives(store: S3ObjectStore) -> None:
     signed = await store.presign_download("k", type="a/b", disposition="inline", expires_in=7200)
     assert signed.expires_at == START + timedelta(hours=1)
     assert parse_qs(urlsplit(signed.url).query)["X-Amz-Expires"] == ["3600"]
+
+
+async def test_what_the_service_sends_is_signed_with_the_new_ones_too(role: Role) -> None:
+    settings = SETTINGS.model_copy(
+        update={
+            "s3_endpoint_url": "http://inside.example",
+            "s3_public_endpoint_url": "http://outside.example",
+            "s3_addressing_style": "path",
+        }
+    )
+    async with rotation_of(role, patience=60, settings=settings) as rotation:
+        signed = [
+            (await rotation.rotating.current(now)).internal.sign_head("k", now=now)
+            for role.now in (START, START + timedelta(hours=3))
+            for now in (role.now,)
+        ]
+    assert {head.url for head in signed} == {"http://inside.example/slipway/k"}
+    keys = [head.headers["authorization"].partition("Credential=")[2][:4] for head in signed]
+    assert keys == ["KEY1", "KEY2"]
+    assert [head.headers["x-amz-security-token"] for head in signed] == ["token"] * 2
+    assert all("secret" not in repr(head) and "token" not in repr(head) for head in signed)
 
 
 async def test_static_credentials_never_come_near_the_pool() -> None:

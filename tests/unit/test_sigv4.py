@@ -56,7 +56,9 @@ def pair(place: Place, token: str | None = None) -> tuple[SigV4Signer, Boto3Sign
         s3_bucket=bucket,
     )
     credentials = SigningCredentials("AKIA/EXAMPLE", "a/secret+key", token)
-    authority = Boto3Signer(signing_client(session(), configured, credentials), bucket)
+    authority = Boto3Signer(
+        signing_client(session(), configured, credentials, configured.s3_endpoint_url), bucket
+    )
     return fast_signer(authority, credentials, bucket), authority
 
 
@@ -113,6 +115,13 @@ def test_get(place: Place, key: str, type: str, disposition: str) -> None:
         lambda s, now: s.presign("GET", key, query=query, expires_in=60, now=now),
         *cached_pair(place),
     )
+
+
+@quick
+@given(st.sampled_from(PLACES), keys)
+@example(PLACES[8], "a//../b/./c")
+def test_head(place: Place, key: str) -> None:
+    assert agrees(lambda s, now: s.sign_head(key, now=now), *cached_pair(place))
 
 
 @quick

@@ -1,5 +1,6 @@
 """boto3 stays the authority: a fast signer that differs from it never signs."""
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -49,6 +50,16 @@ def _differ_in_urls(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(SigV4Signer, "presign", presign)
 
 
+def _differ_in_heads(patch: pytest.MonkeyPatch) -> None:
+    honest = SigV4Signer.sign_head
+
+    def sign_head(self: SigV4Signer, *args: Any, **options: Any) -> Any:
+        signed = honest(self, *args, **options)
+        return dataclasses.replace(signed, headers={**signed.headers, "authorization": "another"})
+
+    patch.setattr(SigV4Signer, "sign_head", sign_head)
+
+
 def _differ_in_batches(patch: pytest.MonkeyPatch) -> None:
     honest = SigV4Signer.presign_parts
 
@@ -69,10 +80,11 @@ def _cannot_be_made(patch: pytest.MonkeyPatch) -> None:
     params=[
         (_differ_in_forms, ["post"]),
         (_differ_in_urls, ["put", "get", "part"]),
+        (_differ_in_heads, ["head"]),
         (_differ_in_batches, ["parts"]),
-        (_cannot_be_made, ["put", "get", "part", "parts", "post"]),
+        (_cannot_be_made, ["put", "get", "head", "part", "parts", "post"]),
     ],
-    ids=["forms", "urls", "batches", "none"],
+    ids=["forms", "urls", "heads", "batches", "none"],
 )
 def differing(request: pytest.FixtureRequest) -> Iterator[list[str]]:
     """Spoils the fast signer; yields the kinds that it spoils."""
@@ -100,6 +112,7 @@ async def test_boto3_signs_when_it_does_not(settings: Settings, differing: list[
             get = await store.presign_download(
                 "k", type="text/plain", disposition="inline", expires_in=60
             )
+            head = await store._sign_head("k")
     assert signers == ["boto3"]
     assert [(log["log_level"], log["kinds"]) for log in logs] == [("warning", differing)]
     query = parse_qs(urlsplit(put.url).query)
@@ -110,6 +123,7 @@ async def test_boto3_signs_when_it_does_not(settings: Settings, differing: list[
     assert [query["partNumber"] for query in asked] == [["2"], ["1"]]
     assert [query["X-Amz-SignedHeaders"] for query in asked] == [["host"], ["host"]]
     assert parse_qs(urlsplit(get.url).query)["response-content-disposition"] == ["inline"]
+    assert "SignedHeaders=host;x-amz-checksum-mode;" in head.headers["authorization"]
     assert "secret" not in repr(logs)
 
 

@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from app.infrastructure.storage.signer import NOTHING, PostForm
+from botocore.awsrequest import AWSPreparedRequest
+
+from app.infrastructure.storage.signer import NOTHING, PostForm, SignedHead
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -39,6 +41,7 @@ class Boto3Signer:
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
         self._bucket = bucket
+        client.meta.events.register("before-send.s3.HeadObject", _stop)
 
     def presign(
         self,
@@ -68,6 +71,14 @@ class Boto3Signer:
             for query in queries
         ]
 
+    def sign_head(self, key: str, *, now: datetime) -> SignedHead:
+        """As `Signer.sign_head`: what boto3 would have sent."""
+        try:
+            self._client.head_object(Bucket=self._bucket, Key=key, ChecksumMode="ENABLED")
+        except _Stopped as stopped:
+            return stopped.signed
+        raise RuntimeError("boto3 has sent what it was only to sign")
+
     def presign_post(
         self, key: str, *, fields: Mapping[str, str], size: int, expires_in: int, now: datetime
     ) -> PostForm:
@@ -81,3 +92,18 @@ class Boto3Signer:
             ExpiresIn=expires_in,
         )
         return PostForm(form["url"], form["fields"])
+
+
+class _Stopped(Exception):
+    def __init__(self, signed: SignedHead) -> None:
+        self.signed = signed
+
+
+def _stop(request: AWSPreparedRequest, **_: object) -> None:
+    headers = {name.lower(): _text(value) for name, value in request.headers.items()}
+    signing = {n: v for n, v in headers.items() if n == "authorization" or n.startswith("x-amz-")}
+    raise _Stopped(SignedHead(request.url, signing))
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value

@@ -36,12 +36,15 @@ def calling_client(
 
 
 def signing_client(
-    session: boto3.Session, settings: Settings, credentials: SigningCredentials
+    session: boto3.Session,
+    settings: Settings,
+    credentials: SigningCredentials,
+    endpoint_url: str | None,
 ) -> "S3Client":
-    """A client for S3_PUBLIC_ENDPOINT_URL, if set, that signs with these credentials alone."""
+    """A client for that endpoint, AWS's for None, that signs with these credentials alone."""
     return session.client(
         "s3",
-        endpoint_url=settings.s3_public_endpoint_url or settings.s3_endpoint_url,
+        endpoint_url=endpoint_url,
         aws_access_key_id=credentials.access_key,
         aws_secret_access_key=credentials.secret_key,
         aws_session_token=credentials.token,

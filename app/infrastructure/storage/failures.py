@@ -17,7 +17,12 @@ from app.exceptions.errors import StorageUnavailable
 RETRY_AFTER = 5
 """Seconds; an outage of a store rarely passes sooner."""
 
-FAILURES = (BotoCoreError, ClientError, OSError, RuntimeError)
+
+class MalformedAnswer(Exception):
+    """The store's answer lacks what it must tell."""
+
+
+FAILURES = (BotoCoreError, ClientError, MalformedAnswer, OSError, RuntimeError)
 """All that a call can end in. botocore raises RuntimeError for renewed credentials that have
 already expired, and so does the pool after `close`."""
 
@@ -60,6 +65,10 @@ def _detail(error: Exception, limit: str) -> str:
         return _BY_STATUS.get(status, f"The object store answered with an error ({status}).")
     if isinstance(error, TIMEOUTS):
         return f"The object store did not answer in time ({limit})."
+    if isinstance(error, RecursionError):  # botocore, after a redirect that names no region
+        return _BY_STATUS[301]
+    if isinstance(error, MalformedAnswer):
+        return "The object store's answer is none of S3's: check S3_ENDPOINT_URL."
     if isinstance(error, NoCredentialsError | CredentialRetrievalError | RuntimeError):
         return "The credentials for the object store could not be had: check the service's role."
     return "The object store cannot be reached: check S3_ENDPOINT_URL and the network."

@@ -8,7 +8,7 @@ from app.domain.file import UploadMethod
 from app.domain.ports import Capabilities, SignedParts, SignedRequest, UploadSpec
 from app.infrastructure.storage.capabilities import capabilities_of
 from app.infrastructure.storage.rotation import RotatingSigner
-from app.infrastructure.storage.signer import Signer
+from app.infrastructure.storage.signer import SignedHead, Signer
 from app.settings import Settings
 
 PARTS_AT_ONCE = 50
@@ -81,6 +81,12 @@ class S3Presigning:
             urls += signer.presign_parts(key, upload_id, some, expires_in=lifetime, now=now)
             await asyncio.sleep(0)
         return SignedParts(urls, now + timedelta(seconds=lifetime))
+
+    async def _sign_head(self, key: str) -> SignedHead:
+        """For the service itself to send to S3_ENDPOINT_URL."""
+        now = self._clock().replace(microsecond=0)
+        generation = await self._signers.current(now)
+        return generation.internal.sign_head(key, now=now)
 
     async def _signing(self, expires_in: int) -> tuple[Signer, datetime, int]:
         """The signer, the second to sign at, and the seconds until URL or credentials end."""

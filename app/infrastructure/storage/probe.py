@@ -8,12 +8,14 @@ import structlog
 
 from app.infrastructure.storage.boto_signer import Boto3Signer
 from app.infrastructure.storage.credentials import SigningCredentials
-from app.infrastructure.storage.signer import PostForm, Signer
+from app.infrastructure.storage.signer import PostForm, SignedHead, Signer
 from app.infrastructure.storage.sigv4 import SigV4Signer
 
 log = structlog.get_logger()
 
-Probe = Callable[[Signer, datetime], str | PostForm | list[str]]
+Signed = str | list[str] | PostForm | SignedHead
+
+Probe = Callable[[Signer, datetime], Signed]
 
 _KEY = "probe/a b~c+d=e&f?g#h%20i'j(k)*l!/\u00fc\u65e5\U0001f600.tar.gz"
 _TYPE = "application/vnd.oasis.opendocument.text+xml"
@@ -40,6 +42,10 @@ def _probe_get(signer: Signer, now: datetime) -> str:
     return signer.presign("GET", _KEY, query=query, expires_in=1, now=now)
 
 
+def _probe_head(signer: Signer, now: datetime) -> SignedHead:
+    return signer.sign_head(_KEY, now=now)
+
+
 def _probe_part(signer: Signer, now: datetime) -> str:
     query = {"partNumber": "10000", "uploadId": "a/b+c=d.e_f-g~h"}
     return signer.presign("PUT", _KEY, query=query, expires_in=900, now=now)
@@ -57,6 +63,7 @@ def _probe_post(signer: Signer, now: datetime) -> PostForm:
 PROBES: Mapping[str, Probe] = {
     "put": _probe_put,
     "get": _probe_get,
+    "head": _probe_head,
     "part": _probe_part,
     "parts": _probe_parts,
     "post": _probe_post,
@@ -108,10 +115,12 @@ def agrees(probe: Probe, signer: Signer, authority: Boto3Signer) -> bool:
     return False
 
 
-def signed_at(signed: str | PostForm | list[str]) -> datetime:
+def signed_at(signed: Signed) -> datetime:
     """The X-Amz-Date within what was signed, of several URLs the first one's."""
     if isinstance(signed, PostForm):
         date = signed.fields["x-amz-date"]
+    elif isinstance(signed, SignedHead):
+        date = signed.headers["x-amz-date"]
     else:
         url = signed if isinstance(signed, str) else signed[0]
         date = parse_qs(urlsplit(url).query)["X-Amz-Date"][0]

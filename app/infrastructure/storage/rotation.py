@@ -30,10 +30,13 @@ NEVER = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """One generation of credentials and the signer that was chosen for it."""
+    """One generation of credentials and the signers that were chosen for it."""
 
     credentials: SigningCredentials
     signer: Signer
+    """Of what clients send, to S3_PUBLIC_ENDPOINT_URL if that is set."""
+    internal: Signer
+    """Of what the service itself sends, to S3_ENDPOINT_URL."""
 
     @property
     def ends(self) -> datetime:
@@ -113,6 +116,12 @@ class RotatingSigner:
         present = self._generation
         if present is not None and present.credentials == credentials:
             return present
+        internal = self._settings.s3_endpoint_url
+        public = self._settings.s3_public_endpoint_url or internal
+        signers = {url: self._signer(credentials, url) for url in {public, internal}}
+        return Generation(credentials, signers[public], signers[internal])
+
+    def _signer(self, credentials: SigningCredentials, endpoint_url: str | None) -> Signer:
         bucket = self._settings.s3_bucket
-        authority = Boto3Signer(signing_client(self._session, self._settings, credentials), bucket)
-        return Generation(credentials, choose_signer(authority, credentials, bucket))
+        client = signing_client(self._session, self._settings, credentials, endpoint_url)
+        return choose_signer(Boto3Signer(client, bucket), credentials, bucket)

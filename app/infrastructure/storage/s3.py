@@ -16,18 +16,18 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html ("Permission
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html ("API and permissions")
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from app.domain.checksum import ChecksumAlgorithm
 from app.domain.ports import ObservedObject
 from app.infrastructure.storage.calls import OnCall
 from app.infrastructure.storage.client import calling_client, open_session
-from app.infrastructure.storage.failures import code_of, status_of
+from app.infrastructure.storage.failures import code_of
+from app.infrastructure.storage.head import HeadObject
 from app.infrastructure.storage.listing import S3Listing
 from app.infrastructure.storage.presigning import S3Presigning
 from app.infrastructure.storage.rotation import RotatingSigner
@@ -36,10 +36,6 @@ from app.settings import Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-
-_CHECKSUM_FIELDS: Mapping[ChecksumAlgorithm, str] = {
-    algorithm: f"Checksum{algorithm.upper()}" for algorithm in ChecksumAlgorithm
-}
 
 
 class S3ObjectStore(S3Presigning, S3Multipart, S3Listing):
@@ -58,21 +54,12 @@ class S3ObjectStore(S3Presigning, S3Multipart, S3Listing):
     ) -> None:
         S3Presigning.__init__(self, settings, signers, clock)
         S3Multipart.__init__(self, settings, client, patient_client, pool, on_call)
+        self._head_object = HeadObject(client, settings.s3_bucket)
 
     async def head(self, key: str) -> ObservedObject | None:
         """As the port says."""
-        return await self._call("head", lambda: self._head(key))
-
-    def _head(self, key: str) -> ObservedObject | None:
-        try:
-            answer = self._client.head_object(Bucket=self._bucket, Key=key, ChecksumMode="ENABLED")
-        except ClientError as error:
-            if status_of(error) != 404:
-                raise
-            # A HEAD has no body to say whether the object or the whole bucket is missing.
-            self._client.head_bucket(Bucket=self._bucket)
-            return None
-        return _observed(answer)
+        signed = await self._sign_head(key)
+        return await self._call("head", lambda: self._head_object(key, signed))
 
     async def delete(self, key: str) -> None:
         """As the port says."""
@@ -108,27 +95,6 @@ class S3ObjectStore(S3Presigning, S3Multipart, S3Listing):
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._client.close()
         self._patient_client.close()
-
-
-def _observed(answer: Mapping[str, Any]) -> ObservedObject:
-    return ObservedObject(
-        size=answer["ContentLength"],
-        type=answer.get("ContentType", ""),
-        etag=answer.get("ETag", "").strip('"'),
-        version_id=answer.get("VersionId"),
-        checksums=_full_object_checksums(answer),
-    )
-
-
-def _full_object_checksums(answer: Mapping[str, Any]) -> dict[ChecksumAlgorithm, str]:
-    """Those over the whole object: a composite one (`value-parts`) covers the parts' checksums.
-
-    https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
-    """
-    if answer.get("ChecksumType", "FULL_OBJECT") != "FULL_OBJECT":
-        return {}
-    found = {algorithm: answer.get(name) for algorithm, name in _CHECKSUM_FIELDS.items()}
-    return {algorithm: value for algorithm, value in found.items() if value and "-" not in value}
 
 
 async def open_s3_store(

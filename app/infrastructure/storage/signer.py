@@ -1,6 +1,7 @@
 """What signing is, whoever does it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
@@ -12,6 +13,14 @@ class PostForm(NamedTuple):
 
     url: str
     fields: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class SignedHead:
+    """A HeadObject that asks for checksums too; `headers` (names in lower case) sign it."""
+
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
 
 
 class Signer(Protocol):
@@ -41,6 +50,10 @@ class Signer(Protocol):
         self, key: str, upload_id: str, numbers: Sequence[int], *, expires_in: int, now: datetime
     ) -> list[str]:
         """A URL for the PUT of each part of one upload, as `presign` of each would be."""
+        ...
+
+    def sign_head(self, key: str, *, now: datetime) -> SignedHead:
+        """A HEAD of `key`, good for the 15 minutes by which S3 lets clocks differ."""
         ...
 
     def presign_post(

@@ -1,5 +1,6 @@
 """AWS Signature Version 4 by hand, byte for byte what boto3 signs, at a fraction of the time.
 
+Headers: https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
 URLs: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
 Forms: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-UsingHTTPPOST.html
 The key: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
@@ -16,10 +17,11 @@ from json.encoder import encode_basestring_ascii as json_string
 from urllib.parse import SplitResult, quote, urlsplit
 
 from app.infrastructure.storage.credentials import SigningCredentials
-from app.infrastructure.storage.signer import NOTHING, PostForm
+from app.infrastructure.storage.signer import NOTHING, PostForm, SignedHead
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 _BLOCK = 64
+_NO_BODY = sha256().hexdigest()
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -68,6 +70,8 @@ class _Moment:
     """The fields that say who signed a form, and when."""
     conditions: str
     """The same as conditions of a policy."""
+    headers: Mapping[str, str]
+    """Those that a HEAD signs besides `host`."""
 
 
 class SigV4Signer:
@@ -159,6 +163,22 @@ class SigV4Signer:
             urls.append(f"{start}{number}{end}{signature}")
         return urls
 
+    def sign_head(self, key: str, *, now: datetime) -> SignedHead:
+        """As `Signer.sign_head`."""
+        moment = self._at(now)
+        path = self._path + quote(key, safe="/~")
+        names, signed, _ = _signed_headers(tuple(moment.headers))
+        values = {**moment.headers, "host": self._host}
+        lines = [f"{name}:{' '.join(values[name].split())}" for name in names]
+        canonical = "\n".join(("HEAD", path, "", *lines, "", signed, _NO_BODY))
+        hashed = sha256(canonical.encode()).hexdigest()
+        authorization = (
+            f"{ALGORITHM} Credential={moment.fields['x-amz-credential']}, "
+            f"SignedHeaders={signed}, Signature={moment.hmac.digest(moment.to_sign + hashed).hex()}"
+        )
+        headers = {**moment.headers, "authorization": authorization}
+        return SignedHead(f"{self._origin}{path}", headers)
+
     def presign_post(
         self, key: str, *, fields: Mapping[str, str], size: int, expires_in: int, now: datetime
     ) -> PostForm:
@@ -198,7 +218,17 @@ class SigV4Signer:
             to_sign=f"{ALGORITHM}\n{timestamp}\n{scope}\n",
             fields=fields,
             conditions=_conditions(fields).removesuffix(", "),
+            headers=self._headers(timestamp),
         )
+
+    def _headers(self, timestamp: str) -> dict[str, str]:
+        headers = {
+            "x-amz-checksum-mode": "ENABLED",
+            "x-amz-content-sha256": _NO_BODY,
+            "x-amz-date": timestamp,
+        }
+        token = self._credentials.token
+        return headers if token is None else {**headers, "x-amz-security-token": token}
 
     def _form_fields(self, credential: str, timestamp: str) -> dict[str, str]:
         fields = {
