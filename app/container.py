@@ -365,7 +365,7 @@ async def open_doctor(
     async with AsyncExitStack() as stack:
         store = StoreAccess(settings, clock=clock)
         stack.push_async_callback(store.close)
-        checks = [_settings_check(settings), *store_checks(settings, store)]
+        checks = [_settings_check(settings), *store_checks(store)]
         yield Doctor(checks, clock=clock)
 
 

@@ -4,9 +4,9 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from textwrap import wrap
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.status import Status
 from rich.table import Table
 from rich.text import Text
@@ -20,7 +20,7 @@ _STYLES = {
     Verdict.WARNING: "yellow",
     Verdict.FAILURE: "bold red",
 }
-_INDENT = (0, 0, 0, 2)
+_INDENT = "  "
 
 
 def print_report(diagnosis: Diagnosis, console: Console | None = None) -> None:
@@ -39,7 +39,7 @@ def _table(examinations: Sequence[Examination]) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
-    table.add_column(ratio=1, overflow="fold")
+    table.add_column(overflow="fold")
     for examination in examinations:
         verdict = examination.verdict
         said = [finding.what for finding in examination.findings]
@@ -53,22 +53,32 @@ def _table(examinations: Sequence[Examination]) -> Table:
 def _print_finding(console: Console, examination: Examination, finding: Finding) -> None:
     console.print()
     verdict = Text(finding.verdict, _STYLES[finding.verdict])
-    console.print(Text.assemble(verdict, f"  {examination.title}: ", _text(finding.what)))
+    console.print(Text.assemble(verdict, f"  {examination.title}"))
+    _print_wrapped(console, "", finding.what)
     if finding.why:
-        console.print(Padding(Text.assemble(("Why: ", "bold"), _text(finding.why)), _INDENT))
+        _print_wrapped(console, "Why: ", finding.why)
     if finding.remedy:
         _print_remedy(console, finding.remedy)
     if finding.fixable and examination.does:
-        does = f"python -m app doctor --fix --only {examination.name}  # would {examination.does}"
-        console.print(Padding(Text.assemble(("Or:  ", "bold"), _text(does)), _INDENT))
+        _print_wrapped(console, "Or:  ", f"let the doctor {examination.does}:")
+        _print_verbatim(console, f"python -m app doctor --fix --only {examination.name}")
 
 
 def _print_remedy(console: Console, remedy: Remedy) -> None:
-    console.print(Padding(Text.assemble(("Do:  ", "bold"), _text(remedy.text)), _INDENT))
+    _print_wrapped(console, "Do:  ", remedy.text)
     if remedy.document is not None:
         _print_verbatim(console, json.dumps(remedy.document, indent=2))
     if remedy.command:
         _print_verbatim(console, remedy.command)
+
+
+def _print_wrapped(console: Console, label: str, text: str) -> None:
+    """In lines of the console's width, without the blanks that rich would fill them up with."""
+    width = max(20, console.width - len(_INDENT + label))
+    first, *rest = wrap(_printable(text), width, break_on_hyphens=False) or [""]
+    console.print(Text.assemble(_INDENT, (label, "bold"), first), soft_wrap=True)
+    for line in rest:
+        console.print(Text(_INDENT + " " * len(label) + line), soft_wrap=True)
 
 
 def _print_verbatim(console: Console, lines: str) -> None:

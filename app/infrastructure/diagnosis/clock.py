@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from app.domain.diagnosis import Finding, judge_skew, note, skipped
+from app.exceptions.errors import StorageUnavailable
 from app.infrastructure.diagnosis.store import StoreAccess
 from app.infrastructure.storage.failures import FAILURES
 
@@ -15,7 +16,10 @@ async def examine_clock(access: StoreAccess) -> list[Finding]:
     except FAILURES:
         return [skipped("There is no address to ask: see the credentials.")]
     before = access.clock()
-    answer = await access.web.send("GET", f"{url}/")
+    try:
+        answer = await access.web.send("GET", f"{url}/")
+    except StorageUnavailable:
+        return [note("There is no answer to read the store's time from: see the bucket.")]
     now = before + (access.clock() - before) / 2
     date = _date(answer.headers.get("date", ""))
     if date is None:

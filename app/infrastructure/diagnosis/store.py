@@ -3,18 +3,22 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 from uuid import uuid4
 
 import boto3
+from botocore.exceptions import ClientError
 
+from app.domain.diagnosis import Finding, note
 from app.domain.ports import Capabilities
+from app.exceptions.errors import StorageUnavailable
 from app.infrastructure.diagnosis.http import Web
+from app.infrastructure.diagnosis.probe import BODY
 from app.infrastructure.storage.capabilities import capabilities_of
 from app.infrastructure.storage.client import calling_client, open_session
-from app.infrastructure.storage.failures import FAILURES, unavailable
+from app.infrastructure.storage.failures import FAILURES, code_of, status_of, unavailable
 from app.infrastructure.storage.s3 import S3ObjectStore, open_s3_store
 from app.settings import Settings
 
@@ -27,9 +31,22 @@ PROBES = ".slipway-doctor"
 """The folder under S3_KEY_PREFIX in which the doctor writes; nothing else does."""
 
 
+LEFT_BEHIND = timedelta(hours=1)
+"""The age at which a probe is nobody's any more."""
+
+_OUTAGES = (429, 500, 502, 503, 504)
+
+
+class NotTold(Exception):
+    """The store does not let the service read a part of the bucket's configuration."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding.what)
+        self.finding = finding
+
+
 class StoreAccess:
-    """Opened when first used. What raises botocore's errors says so; the rest raises
-    `StorageUnavailable`."""
+    """Opened when first used. Everything raises `StorageUnavailable`, unless it says otherwise."""
 
     def __init__(self, settings: Settings, *, clock: Callable[[], datetime]) -> None:
         self.settings = settings
@@ -60,6 +77,34 @@ class StoreAccess:
         """In a thread; raises botocore's errors as they are, one of `FAILURES`."""
         return await asyncio.to_thread(lambda: call(self.client))
 
+    async def read(
+        self, what: str, action: str, call: Callable[["S3Client"], T], *, absent: str = ""
+    ) -> T | None:
+        """A part of the bucket's configuration; None where the store's code for none is `absent`.
+
+        Raises `NotTold` where that needs the right to `action`, or the store has no such call.
+        """
+        try:
+            return await self.call(call)
+        except FAILURES as error:
+            if not isinstance(error, ClientError) or status_of(error) in _OUTAGES:
+                raise unavailable(error) from error
+            if code_of(error) == absent:
+                return None
+            raise NotTold(_not_told(what, action, error)) from error
+
+    async def change(self, action: str, call: Callable[["S3Client"], object]) -> None:
+        """Change the bucket's configuration."""
+        try:
+            await self.call(call)
+        except ClientError as error:
+            raise StorageUnavailable(
+                f"The store refuses it ({code_of(error)}): do it with credentials that have the "
+                f"right to {action}."
+            ) from error
+        except FAILURES as error:
+            raise unavailable(error) from error
+
     async def store(self) -> S3ObjectStore:
         """The service's own adapter, to sign and to look with."""
         async with self._opening:
@@ -75,9 +120,16 @@ class StoreAccess:
         except FAILURES as error:
             raise unavailable(error) from error
 
+    async def put(self, key: str) -> None:
+        """Write a probe past all URLs."""
+        try:
+            await self.call(lambda s3: s3.put_object(Bucket=self.bucket, Key=key, Body=BODY))
+        except FAILURES as error:
+            raise unavailable(error) from error
+
     @asynccontextmanager
     async def probe(self) -> AsyncIterator[str]:
-        """A key that nobody else uses, under which nothing is left behind."""
+        """A key that nobody else uses. Nothing is left under it, nor under what begins with it."""
         key = f"{self.probes}{uuid4()}"
         try:
             yield key
@@ -85,16 +137,30 @@ class StoreAccess:
             await self._remove(key)
 
     @property
+    def folder(self) -> str:
+        """What every key of the service begins with."""
+        prefix = self.settings.s3_key_prefix.strip("/")
+        return f"{prefix}/" if prefix else ""
+
+    @property
     def probes(self) -> str:
         """What the keys of all probes begin with."""
-        prefix = self.settings.s3_key_prefix.strip("/")
-        return f"{prefix}/{PROBES}/" if prefix else f"{PROBES}/"
+        return f"{self.folder}{PROBES}/"
 
-    async def _remove(self, key: str) -> None:
-        store = await self.store()
-        for upload_id in await store.multipart_uploads(key):
-            await store.abort_multipart(key, upload_id)
-        await store.delete(key)
+    async def tidy(self) -> None:
+        """Remove what an examination that was killed has left behind."""
+        await self._remove(self.probes, older_than=LEFT_BEHIND)
+
+    async def _remove(self, prefix: str, older_than: timedelta = timedelta(0)) -> None:
+        store, before = await self.store(), self.clock() - older_than
+        async for uploads in store.unfinished_uploads(prefix):
+            for upload in uploads:
+                if upload.initiated <= before or not older_than:
+                    await store.abort_multipart(upload.key, upload.upload_id)
+        async for objects in store.list_objects(prefix):
+            for found in objects:
+                if found.last_modified <= before or not older_than:
+                    await store.delete(found.key)
 
     async def close(self) -> None:
         """Close what was opened."""
@@ -103,3 +169,12 @@ class StoreAccess:
         if "client" in self.__dict__:
             self.client.close()
         self.web.close()
+
+
+def _not_told(what: str, action: str, error: ClientError) -> Finding:
+    if status_of(error) == 403:
+        return note(
+            f"The service may not read the {what} ({action}).",
+            "It need not, save for this check: run it with an administrator's credentials.",
+        )
+    return note(f"The store does not tell of {what} ({code_of(error)}).")
