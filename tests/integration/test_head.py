@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +164,20 @@ async def test_the_region_that_the_store_names_is_found(store: Receiver, first: 
     assert await look(store.url(""))
     assert paths(store) == [OBJECT] * 3
     assert "/eu-west-1/s3/" in store.received[-1].headers["authorization"]
+
+
+async def test_it_is_dated_now_whatever_the_services_own_clock_says(
+    store_settings: Settings, spec: UploadSpec
+) -> None:
+    """A store refuses what is dated an hour off."""
+    for hours in (-1, 1):
+        clock = partial(_off_by, timedelta(hours=hours))
+        async with open_store(store_settings, clock=clock) as store:
+            assert await store.head(spec.key) is None
+
+
+def _off_by(offset: timedelta) -> datetime:
+    return datetime.now(UTC) + offset
 
 
 class OfTheEnvironment:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from app.domain.file import UploadMethod
 from app.domain.ports import Capabilities, SignedParts, SignedRequest, UploadSpec
@@ -83,8 +83,8 @@ class S3Presigning:
         return SignedParts(urls, now + timedelta(seconds=lifetime))
 
     async def _sign_head(self, key: str) -> SignedHead:
-        """For the service itself to send to S3_ENDPOINT_URL."""
-        now = self._clock().replace(microsecond=0)
+        """For the service itself to send to S3_ENDPOINT_URL, at once: by the real time, as boto3."""
+        now = datetime.now(UTC).replace(microsecond=0)
         generation = await self._signers.current(now)
         return generation.internal.sign_head(key, now=now)
 
