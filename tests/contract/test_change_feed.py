@@ -414,6 +414,25 @@ async def test_who_commits_late_is_not_missed(
     assert first.position.id > second.position.id
 
 
+async def test_what_the_previous_release_writes_is_its_owners(
+    in_postgresql: InPostgreSQL, database: Database, owner: str
+) -> None:
+    """Which knows of no column `owner`."""
+    record = await stored(in_postgresql, owner)
+    await database.ask(
+        lambda c: c.execute(
+            """
+            INSERT INTO file_events (file_id, at, actor, event, from_status, to_status, detail)
+            VALUES ($1, now(), 'worker', 'transition', 'pending', 'uploaded', '{}'),
+                ($1, now(), 'worker', 'deleted', NULL, NULL, '{}')
+            """,
+            record.id,
+        )
+    )
+    for of in ways(owner, record.id)[1:]:
+        assert files(await told(in_postgresql.feed, **of)) == [record.id] * 2
+
+
 async def test_others_are_not_kept_waiting_by_what_is_hidden(
     in_postgresql: InPostgreSQL, older: asyncpg.Connection, owner: str
 ) -> None:

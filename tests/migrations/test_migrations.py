@@ -34,6 +34,10 @@ UNION ALL
 SELECT format('function %s', oid::regprocedure)
 FROM pg_proc WHERE pronamespace = 'public'::regnamespace
 UNION ALL
+SELECT format('trigger %s', pg_get_triggerdef(pg_trigger.oid))
+FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid
+WHERE relnamespace = 'public'::regnamespace AND NOT tgisinternal
+UNION ALL
 SELECT format('type %s', oid::regtype)
 FROM pg_type WHERE typnamespace = 'public'::regnamespace AND typtype = 'e'
 ORDER BY 1
@@ -47,8 +51,8 @@ async def empty_url(postgres_url: str) -> AsyncIterator[str]:
 
 
 async def schema(url: str) -> list[str]:
-    """Every column, index, constraint, function and enumeration, in words; Alembic's own table
-    left out."""
+    """Every column, index, constraint, function, trigger and enumeration, in words; Alembic's own
+    table left out."""
     lines = [row[0] for row in await execute(url, SCHEMA)]
     return [line for line in lines if "alembic_version" not in line]
 
