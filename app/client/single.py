@@ -163,4 +163,4 @@ class SingleUpload:
 
 def fresh(file: File) -> Begun:
     """An upload of which nothing was sent."""
-    return Begun(file, range(1, file.plan.part_count + 1) if file.plan else ())
+    return Begun(file, [*range(1, file.plan.part_count + 1)] if file.plan else [])
