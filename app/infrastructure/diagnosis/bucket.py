@@ -56,7 +56,8 @@ async def _ask(access: StoreAccess, settings: Settings) -> tuple[str, Answer]:
 
 def _list_url(access: StoreAccess, settings: Settings) -> str:
     credentials = read_credentials(access.session.get_credentials())
-    client = signing_client(access.session, settings, credentials)
+    endpoint_url = settings.s3_public_endpoint_url or settings.s3_endpoint_url
+    client = signing_client(access.session, settings, credentials, endpoint_url)
     asked = {"Bucket": settings.s3_bucket, "MaxKeys": 1, "Prefix": access.probes}
     return client.generate_presigned_url("list_objects_v2", Params=asked, ExpiresIn=300)
 
