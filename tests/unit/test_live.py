@@ -54,7 +54,7 @@ async def test_what_comes_while_a_reader_is_let_in_is_told_once(
     since = world.feed.since
 
     async def late(after: Position, **asked: Any) -> Changes:
-        if "owner" in asked:
+        if "of" in asked:
             world.feed.happen()
             world.bell.ring()
             await told(other, 1)
