@@ -4,8 +4,8 @@ import os
 import sys
 import uuid
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import Executor
+from contextlib import ExitStack
 from typing import Annotated
 
 import typer
@@ -24,6 +24,7 @@ from app.cli.connection import (
     well_ended,
 )
 from app.cli.errors import FOUND
+from app.cli.transfer import threads
 from app.cli.upload_display import Display, display
 from app.client.api import Api
 from app.client.creation import Creation
@@ -83,7 +84,7 @@ def upload(
         shown = stack.enter_context(
             display(files=len(found), size=size, as_json=as_json, quiet=quiet)
         )
-        pool = stack.enter_context(_threads(parallel))
+        pool = stack.enter_context(threads(parallel))
         _run(found, _uploads(Api(transport), kept, options, not no_checksum, pool, shown), shown)
         kept.is_settled = paths == [STDIN] or not shown.failed
     raise typer.Exit(FOUND if shown.failed else 0)
@@ -140,18 +141,6 @@ def _identity(
     where = sorted(map(os.path.abspath, paths))
     what = (options.policy, sorted(options.metadata.items()), options.type)
     return (transport.url, owner_of(token), where, what, once)
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[Executor]:
-    """A pool that nobody waits for once something has ended the command."""
-    pool = ThreadPoolExecutor(count, thread_name_prefix="upload")
-    try:
-        yield pool
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        raise
-    pool.shutdown()
 
 
 def _check(paths: Sequence[str], token_file: str | None) -> None:

@@ -1,24 +1,16 @@
 """What an upload shows: bars for somebody who watches, and a line for each file."""
 
 import json
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
 from rich.filesize import decimal
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
+from rich.progress import Progress
 
 from app.cli.connection import printable, say
+from app.cli.transfer import transfer_bars
 from app.client.uploads import Outcome
 
 
@@ -26,17 +18,7 @@ from app.client.uploads import Outcome
 def display(*, files: int, size: int, as_json: bool, quiet: bool) -> Iterator["Display"]:
     """For so many files, `size` bytes together. The bars are on standard error, if that is a
     terminal. What it came to is said at the end, however it ends."""
-    bars = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        disable=quiet or not sys.stderr.isatty(),
-        # What is printed to the same terminal must go above the bars; a file must not lose it.
-        redirect_stdout=sys.stdout.isatty(),
-    )
+    bars = transfer_bars(quiet=quiet)
     shown = Display(bars, files, size, as_json=as_json, quiet=quiet)
     try:
         with bars:

@@ -1,17 +1,13 @@
 """One PUT until it has arrived: tried again while that can help, by a fresh URL when one ended."""
 
 import http.client
-import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 from app.client.errors import StoreRefused, StoreUnreachable
+from app.client.patience import ATTEMPTS, pauses
 from app.client.store import Slice, Store
 
-ATTEMPTS = 9
-"""About a minute in all."""
-LONGEST_PAUSE = 20.0
-"""Seconds."""
 FRESH_URLS = 3
 """For one slice; what is refused under a fresh URL too is refused for another reason."""
 
@@ -40,7 +36,7 @@ class Delivery:
         `StoreUnreachable`, `FileChanged`, and what `fresh_url` raises.
         """
         fresh, failure = 0, "it was not tried"
-        for pause in _pauses():
+        for pause in pauses():
             self._pause(pause)
             try:
                 return self._send(slice, url, headers or {}, on_sent)
@@ -70,13 +66,3 @@ class Delivery:
         except BaseException:
             on_sent(-sent)
             raise
-
-
-def _pauses() -> Iterator[float]:
-    """Seconds before each attempt: full jitter, so that threads do not knock in step.
-
-    https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
-    """
-    yield 0.0
-    for attempt in range(ATTEMPTS - 1):
-        yield random.uniform(0, min(LONGEST_PAUSE, 0.25 * 2**attempt))  # noqa: S311
