@@ -4,12 +4,15 @@ import typer
 
 from app.cli.bucket import bucket
 from app.cli.doctor import doctor
+from app.cli.download import download
 from app.cli.events import events
 from app.cli.jobs import jobs
+from app.cli.ls import ls
 from app.cli.manners import Mannered
 from app.cli.migrate import migrate
 from app.cli.openapi import openapi
 from app.cli.reconcile import reconcile
+from app.cli.rm import rm
 from app.cli.serve import serve
 from app.cli.token import token
 from app.cli.upload import upload
@@ -23,7 +26,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (serve, worker, token, migrate, bucket, doctor, reconcile, openapi, upload):
+operators = (serve, worker, token, migrate, bucket, doctor, reconcile, openapi)
+clients = (upload, download, ls, rm)
+for command in (*operators, *clients):
     app.command()(command)
 app.add_typer(jobs)
 app.add_typer(events)
