@@ -29,6 +29,8 @@ from app.infrastructure.storage.s3 import open_s3_store
 from app.infrastructure.webhooks.sender import WebhookSender
 from app.infrastructure.webhooks.signing import new_secret, sign
 from app.repository.change_repository import ChangeRepository
+from app.repository.diagnosis.access import DatabaseAccess
+from app.repository.diagnosis.checks import database_checks
 from app.repository.file_storage_repository import FileStorageRepository
 from app.repository.job_repository import JobRepository
 from app.repository.parked_event_repository import ParkedEventRepository
@@ -365,8 +367,25 @@ async def open_doctor(
     async with AsyncExitStack() as stack:
         store = StoreAccess(settings, clock=clock)
         stack.push_async_callback(store.close)
-        checks = [_settings_check(settings), *store_checks(store)]
+        database = DatabaseAccess(_database_url(settings), timeout=settings.database_timeout)
+        checks = [
+            _settings_check(settings),
+            *store_checks(store),
+            *database_checks(
+                database,
+                production=settings.is_production,
+                api_processes=settings.workers,
+                pool_size=settings.database_pool_size,
+                event_ways=_event_ways(settings),
+            ),
+        ]
         yield Doctor(checks, clock=clock)
+
+
+def _event_ways(settings: Settings) -> list[str]:
+    """The settings that let bucket events in."""
+    names = ("s3_events_queue_url", "storage_events_topics", "storage_events_secret")
+    return [name.upper() for name in names if getattr(settings, name)]
 
 
 def _settings_check(settings: Settings) -> Check:
