@@ -94,7 +94,7 @@ class Web:
             finally:
                 answer.close()
         except (HTTPError, OSError, ValueError) as error:
-            raise StorageUnavailable(_explain(error, url)) from None
+            raise StorageUnavailable(explain(error, url)) from None
         lowered = {name.lower(): value for name, value in answer.headers.items()}
         return Answer(answer.status, lowered, content)
 
@@ -102,7 +102,7 @@ class Web:
         self._pool.clear()
 
 
-def _explain(error: Exception, url: str) -> str:
+def explain(error: Exception, url: str) -> str:
     """What is wrong with the way there. Of the URL only the origin: the rest may be signed."""
     origin = "/".join(url.split("/", 3)[:3])
     match error:
