@@ -2,6 +2,7 @@
 
 import asyncio
 
+from alembic.runtime.migration import MigrationInfo
 from sqlalchemy import Connection, text
 from sqlalchemy.pool import NullPool
 
@@ -35,6 +36,14 @@ def is_ours(name: str | None, kind: str, _parents: object) -> bool:
     return not (kind == "table" and name is not None and name.startswith("procrastinate_"))
 
 
+def tell(ctx: object, step: MigrationInfo, heads: object, run_args: object) -> None:
+    """Tell the caller of Alembic, if it wants to know, what has been applied."""
+    on_applied = context.config.attributes.get("on_applied")
+    script = context.script.get_revision(step.up_revision_id or "base")
+    if on_applied and step.is_upgrade and script is not None:
+        on_applied(script.revision, script.doc)
+
+
 def migrate(connection: Connection) -> None:
     connection.execute(text(f"SET lock_timeout = '{QUEUE_TIMEOUT}'"))
     # Of the session, so it outlives the transactions; it goes with the connection.
@@ -48,6 +57,7 @@ def migrate(connection: Connection) -> None:
         include_name=is_ours,
         # The locks of one end before the next begins: all at once would keep requests waiting.
         transaction_per_migration=True,
+        on_version_apply=tell,
     )
     with context.begin_transaction():
         context.run_migrations()

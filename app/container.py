@@ -12,11 +12,14 @@ from pydantic import SecretStr
 from app.database.config import Database
 from app.database.listening import Listener
 from app.database.migrate import check_current
+from app.domain.diagnosis import Check, Finding, Remedy, failure, ok
 from app.domain.policy import Policies
 from app.domain.ports import FileRepository, ObjectStore, StoreListing, UsageRepository
 from app.domain.reconciliation import RecordSurvey
 from app.domain.usage import Limits
 from app.domain.webhook_address import AddressRule
+from app.infrastructure.diagnosis.store import StoreAccess
+from app.infrastructure.diagnosis.store_checks import store_checks
 from app.infrastructure.events.sns import SnsTopics
 from app.infrastructure.jwt_verifier import JwtVerifier, jwt_verifier
 from app.infrastructure.metrics import Metrics
@@ -26,6 +29,8 @@ from app.infrastructure.storage.s3 import open_s3_store
 from app.infrastructure.webhooks.sender import WebhookSender
 from app.infrastructure.webhooks.signing import new_secret, sign
 from app.repository.change_repository import ChangeRepository
+from app.repository.diagnosis.access import DatabaseAccess
+from app.repository.diagnosis.checks import database_checks
 from app.repository.file_storage_repository import FileStorageRepository
 from app.repository.job_repository import JobRepository
 from app.repository.parked_event_repository import ParkedEventRepository
@@ -34,6 +39,7 @@ from app.repository.usage_repository import PostgresUsageRepository
 from app.repository.webhook_repository import PostgresWebhookRepository
 from app.service.completion import Completion
 from app.service.delivery import DeliveryService
+from app.service.doctor import Doctor
 from app.service.file_storage import FileStorageService
 from app.service.live import LiveService
 from app.service.live_hub import LiveHub
@@ -43,6 +49,7 @@ from app.service.presigned_url import PresignedUrlService
 from app.service.reconcile import ReconcileService
 from app.service.removal import RemovalService
 from app.service.repair import RepairService
+from app.service.shared_diagnosis import SharedDiagnosis
 from app.service.storage_events import StorageEventService
 from app.service.survey import Survey
 from app.service.sweep import SweepService
@@ -86,6 +93,7 @@ class Container(Services):
     usages: UsageRepository
     reconcile: ReconcileService
     live: LiveService
+    diagnosis: SharedDiagnosis
     pings: Mapping[str, Callable[[], Awaitable[None]]]
 
 
@@ -158,6 +166,10 @@ async def open_container(
         files = FileStorageRepository(database, parts.limits)
         live = _live(settings, database, files, metrics)
         stack.push_async_callback(live.close)
+        diagnosis = SharedDiagnosis(
+            await stack.enter_async_context(open_doctor(settings, clock=clock))
+        )
+        stack.push_async_callback(diagnosis.close)
         services = build_services(
             repository=files,
             store=store,
@@ -195,6 +207,7 @@ async def open_container(
             usage=UsageService(usages),
             usages=usages,
             live=live,
+            diagnosis=diagnosis,
             reconcile=build_reconcile(
                 removal=services.removal,
                 sweep=services.sweep,
@@ -341,3 +354,49 @@ def build_reconcile(
         )
 
     return ReconcileService(records=records, new_survey=new_survey, repairs=repairs, clock=clock)
+
+
+@asynccontextmanager
+async def open_doctor(
+    settings: Settings, *, clock: Callable[[], datetime] = utc_now
+) -> AsyncIterator[Doctor]:
+    """What examines the surroundings of a service with these settings.
+
+    Nothing is connected before a check needs it, so it opens whatever is broken.
+    """
+    async with AsyncExitStack() as stack:
+        store = StoreAccess(settings, clock=clock)
+        stack.push_async_callback(store.close)
+        database = DatabaseAccess(_database_url(settings), timeout=settings.database_timeout)
+        checks = [
+            _settings_check(settings),
+            *store_checks(store),
+            *database_checks(
+                database,
+                production=settings.is_production,
+                api_processes=settings.workers,
+                pool_size=settings.database_pool_size,
+                event_ways=_event_ways(settings),
+            ),
+        ]
+        yield Doctor(checks, clock=clock)
+
+
+def _event_ways(settings: Settings) -> list[str]:
+    """The settings that let bucket events in."""
+    names = ("s3_events_queue_url", "storage_events_topics", "storage_events_secret")
+    return [name.upper() for name in names if getattr(settings, name)]
+
+
+def _settings_check(settings: Settings) -> Check:
+    async def examine() -> list[Finding]:
+        try:
+            parts = build_parts(settings, Metrics())
+        except ValueError as error:
+            why = "The service does not start with them."
+            return [failure(f"{error}.", why=why, remedy=Remedy(text="Mend the one it names."))]
+        await parts.verifier.close()
+        await parts.limiter.close()
+        return [ok("They load, and the service would start with them.")]
+
+    return Check(name="settings", title="Settings", examine=examine)

@@ -14,6 +14,7 @@ from app.infrastructure.logging import configure_logging
 from app.infrastructure.metrics import Metrics
 from app.openapi import describe
 from app.routers import (
+    doctor,
     file_status,
     files,
     multipart,
@@ -64,6 +65,7 @@ def create_app(
         webhooks,
         storage_events,
         operators,
+        doctor,
     ):
         # Not include_router: FastAPI then matches and wraps each request twice.
         app.router.routes.extend(feature.router.routes)

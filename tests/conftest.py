@@ -12,6 +12,7 @@ pytest_plugins = [
     "tests.support.service",
     "tests.support.aws",
     "tests.support.multipart",
+    "tests.support.doctor",
 ]
 
 

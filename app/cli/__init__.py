@@ -1,34 +1,38 @@
 """The command line: `python -m app COMMAND`, one file for each command."""
 
-import sys
-
 import typer
 
 from app.cli.bucket import bucket
-from app.cli.errors import EXPECTED
+from app.cli.doctor import doctor
+from app.cli.download import download
 from app.cli.events import events
 from app.cli.jobs import jobs
+from app.cli.ls import ls
+from app.cli.manners import Mannered
 from app.cli.migrate import migrate
 from app.cli.openapi import openapi
 from app.cli.reconcile import reconcile
+from app.cli.rm import rm
 from app.cli.serve import serve
 from app.cli.token import token
+from app.cli.upload import upload
 from app.cli.worker import worker
 
 # Rich tracebacks print local variables, and with them secrets.
 app = typer.Typer(
-    name="slipway", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+    name="slipway",
+    cls=Mannered,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
 )
-for command in (serve, worker, token, migrate, bucket, reconcile, openapi):
+operators = (serve, worker, token, migrate, bucket, doctor, reconcile, openapi)
+clients = (upload, download, ls, rm)
+for command in (*operators, *clients):
     app.command()(command)
 app.add_typer(jobs)
 app.add_typer(events)
 
 
 def main() -> None:
-    """Run a command; an expected error becomes one line on standard error and exit code 1."""
-    try:
-        app(prog_name="python -m app")
-    except EXPECTED as error:
-        print(f"slipway: {error}", file=sys.stderr)
-        sys.exit(1)
+    app(prog_name="python -m app")

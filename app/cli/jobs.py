@@ -1,6 +1,5 @@
 """`python -m app jobs`: what the workers have to do, and could not."""
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
@@ -9,11 +8,9 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from app.cli.configuration import load_settings
-from app.cli.errors import CommandError
+from app.cli.asking import ask_database
+from app.cli.errors import CommandError, Incomplete
 from app.cli.table import table
-from app.infrastructure.embedded.stack import reachable_engines
-from app.settings import Settings
 
 if TYPE_CHECKING:
     from app.repository.job_repository import JobRepository, QueuedJob
@@ -54,35 +51,26 @@ def retry(
         list[int] | None, typer.Argument(metavar="ID...", min=1, max=_MOST, help="From list.")
     ] = None,
     all_failed: Annotated[bool, typer.Option("--all-failed", help="Every failed job.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
     """Run failed jobs again, from their first attempt."""
     if bool(ids) == all_failed:
         raise CommandError("name the jobs by their ids, or all of them by --all-failed")
     wanted = set(ids or ())
     retried = _ask(lambda queue: queue.retry(None if all_failed else sorted(wanted)))
-    print(f"{len(retried)} to run again")
-    if missing := sorted(wanted - set(retried)):
-        raise CommandError(f"not among the failed jobs: {', '.join(map(str, missing))}")
+    missing = sorted(wanted - set(retried))
+    if as_json:
+        print(json.dumps({"retried": sorted(retried), "not_failed": missing}))
+    else:
+        print(f"{len(retried)} to run again")
+    if missing:
+        raise Incomplete(f"not among the failed jobs: {', '.join(map(str, missing))}")
 
 
 def _ask(question: "Callable[[JobRepository], Awaitable[T]]") -> T:
-    with reachable_engines(load_settings(), store=False) as settings:
-        return asyncio.run(_answer(settings, question))
-
-
-async def _answer(settings: Settings, question: "Callable[[JobRepository], Awaitable[T]]") -> T:
-    from app.container import build_database
     from app.repository.job_repository import JobRepository
 
-    try:
-        database = build_database(settings)
-    except ValueError as error:
-        raise CommandError(str(error)) from None
-    await database.open()
-    try:
-        return await question(JobRepository(database))
-    finally:
-        await database.close()
+    return ask_database(lambda database: question(JobRepository(database)))
 
 
 def _row(job: "QueuedJob") -> tuple[str, ...]:

@@ -1,12 +1,11 @@
 """How far a comparison is, for somebody who watches."""
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 
+from app.cli.progress import bars
 from app.service.reconcile import Stage
 
 _COUNTED = (Stage.OBJECTS, Stage.RECORDS)
@@ -17,18 +16,8 @@ _COUNTED = (Stage.OBJECTS, Stage.RECORDS)
 def progress(records: int) -> Iterator[Callable[[Stage, int], None]]:
     """A bar for each stage on standard error, if that is a terminal. Call what it yields with
     every further number of things seen."""
-    if not sys.stderr.isatty():
-        yield lambda *_: None
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(
-        *columns,
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-        # What is printed to the same terminal must go above the bars; a file must not lose it.
-        redirect_stdout=sys.stdout.isatty(),
-    ) as bars:
-        yield _Stages(bars, records).seen
+    with bars() as shown:
+        yield _Stages(shown, records).seen if shown else lambda *_: None
 
 
 class _Stages:

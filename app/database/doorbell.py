@@ -30,9 +30,14 @@ class Doorbell:
         self._rung = False
         self._task: asyncio.Task[None] | None = None
 
+    @property
+    def is_ringing(self) -> bool:
+        """Whether a call is under way, or the pause after it."""
+        return self._task is not None and not self._task.done()
+
     def ring(self) -> None:
         self._rung = True
-        if self._task is None or self._task.done():
+        if not self.is_ringing:
             # A context of its own: it belongs to no single request.
             self._task = asyncio.create_task(self._answer(), context=Context())
 

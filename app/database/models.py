@@ -22,6 +22,7 @@ from sqlalchemy import (
 
 from app.database.binding import models_database
 from app.database.fields import jsonb_field, utc_field, uuid_field, xid8_field
+from app.database.triggers import name_owner_of_changes
 from app.domain.checksum import ChecksumAlgorithm, ChecksumType
 from app.domain.file import FileStatus, UploadMethod
 from app.domain.webhook import DeliveryStatus
@@ -134,6 +135,11 @@ class FileEventModel(ormar.Model):
     detail: dict[str, Any] = jsonb_field()
     xact: int = xid8_field(nullable=False, server_default=text("pg_current_xact_id()"))
     owner: str | None = ormar.Text(nullable=True)
+
+
+name_owner_of_changes(
+    FileEventModel.ormar_config.table, "NEW.from_status IS NOT NULL OR NEW.event = 'deleted'"
+)
 
 
 class IdempotencyKeyModel(ormar.Model):

@@ -35,6 +35,13 @@ class Position(NamedTuple):
         return f"{self.xact}-{self.id}"
 
 
+class Whose(NamedTuple):
+    """Changes of an owner's files, or of that one of them."""
+
+    owner: str
+    file_id: UUID | None = None
+
+
 class Shown(StrEnum):
     """What a file can be said to be: a state, or gone."""
 

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Protocol
 from uuid import UUID
 
-from app.domain.change import Changes, Position
+from app.domain.change import Changes, Position, Whose
 from app.domain.checksum import Checksum, ChecksumAlgorithm
 from app.domain.file import FileEvent, FileRecord, FileStatus, UploadMethod
 from app.domain.idempotency import EarlierUse, IdempotencyClaim
@@ -353,13 +353,9 @@ class ChangeFeed(Protocol):
         """A position after everything that can be read by now."""
         ...
 
-    async def since(
-        self,
-        after: Position,
-        *,
-        limit: int,
-        owner: str | None = None,
-        file_id: UUID | None = None,
-    ) -> Changes:
-        """The first `limit` changes after that: all, or an owner's, or one file's of an owner."""
+    async def since(self, after: Position, *, limit: int, of: Whose | None = None) -> Changes:
+        """The first `limit` changes after that: everybody's, or those `of` somebody alone.
+
+        Of a file that is not that owner's there are none.
+        """
         ...

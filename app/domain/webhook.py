@@ -40,6 +40,9 @@ DELIVERIES_KEPT = timedelta(days=30)
 
 MAX_ERROR_LENGTH = 200
 
+PAUSED = "Paused by a call."
+"""The reason for which a webhook is disabled that has not failed."""
+
 GONE = 410
 """RFC 9110 section 15.5.11: the condition is likely to be permanent."""
 

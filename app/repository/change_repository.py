@@ -2,11 +2,10 @@
 """The changes of files in the order of their commits, which docs/adr/0021 explains."""
 
 from typing import Any
-from uuid import UUID
 
 from app.database.config import Database
 from app.database.models import MOVES
-from app.domain.change import Change, Changes, Position, Shown
+from app.domain.change import Change, Changes, Position, Shown, Whose
 from app.domain.file import FileStatus
 from app.repository.mapping import Row, to_uuid
 
@@ -53,19 +52,12 @@ class ChangeRepository:
         xmin = await self._database.run(lambda connection: connection.fetchval(_HEAD))
         return _up_to(xmin)
 
-    async def since(
-        self,
-        after: Position,
-        *,
-        limit: int,
-        owner: str | None = None,
-        file_id: UUID | None = None,
-    ) -> Changes:
+    async def since(self, after: Position, *, limit: int, of: Whose | None = None) -> Changes:
         question: tuple[Any, ...] = (SINCE, *after, limit)
-        if owner is not None:
-            question = (SINCE_OF_OWNER, *after, limit, owner)
-            if file_id is not None:
-                question = (SINCE_OF_FILE, *after, limit, owner, file_id)
+        if of is not None:
+            question = (SINCE_OF_OWNER, *after, limit, of.owner)
+            if of.file_id is not None:
+                question = (SINCE_OF_FILE, *after, limit, of.owner, of.file_id)
         rows = await self._database.run(lambda connection: connection.fetch(*question))
         settled = [_to_change(row) for row in rows if row["is_settled"]]
         return Changes(

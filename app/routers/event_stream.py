@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import structlog
 from starlette.responses import Response
@@ -20,7 +20,8 @@ It waits for answers under way, and ends the lifespan only after them.
 """
 
 HEARTBEAT_EVERY = 15.0
-"""Seconds; proxies end what is silent for 60."""
+"""Seconds; proxies end what is silent for 60. Not counted from the last event: a timer for each
+event and stream would cost more than the heartbeats that it saves."""
 
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -60,6 +61,7 @@ class EventStream(Response):
 
     async def _tell(self, stream: Stream, receive: Receive, send: Send) -> None:
         watching = asyncio.create_task(_watch(stream, receive))
+        beating = asyncio.create_task(_beat(stream))
         expiry = asyncio.get_running_loop().call_later(self._lifetime, stream.stop, End.EXPIRED)
         try:
             content = RETRY
@@ -68,6 +70,7 @@ class EventStream(Response):
                 content = await _next(stream)
         finally:
             expiry.cancel()
+            beating.cancel()
             watching.cancel()
 
 
@@ -84,10 +87,15 @@ def _closing(stream: Stream) -> Iterator[None]:
 
 async def _next(stream: Stream) -> bytes:
     """Empty at the end."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(HEARTBEAT_EVERY):
-            return encode(await stream.next())
-    return HEARTBEAT
+    if items := await stream.next():
+        return encode(items)
+    return HEARTBEAT if stream.is_open else b""
+
+
+async def _beat(stream: Stream) -> None:
+    while True:
+        await asyncio.sleep(HEARTBEAT_EVERY)
+        stream.nudge()
 
 
 async def _watch(stream: Stream, receive: Receive) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from uuid import UUID
 
-from app.domain.change import Change, Changes, Position, Shown
+from app.domain.change import Change, Changes, Position, Shown, Whose
 from app.domain.file import FileRecord
 from app.domain.ports import ChangeFeed, FileRepository
 from app.domain.principal import Principal
@@ -59,7 +59,7 @@ class LiveService:
         subscription = await self._hub.subscribe(owner)
         with self._unless_it_fails(subscription):
             head = await self._feed.head()
-            missed = await self._missed(head, last, owner)
+            missed = await self._missed(head, last, Whose(owner))
             if missed is not None:
                 return self._stream(subscription, missed.items, missed.head)
             return self._stream(subscription, [Opened(head, is_reset=last is not None)], head)
@@ -79,7 +79,7 @@ class LiveService:
             # has not been told only if it is among those missed.
             head = await self._feed.head()
             record = await owned(self._repository, principal.subject, id=file_id)
-            missed = await self._missed(head, last, owner, file_id)
+            missed = await self._missed(head, last, Whose(owner, file_id))
             if missed is None:
                 return self._stream(subscription, [_found(record, head)], head, file=True)
             if _is_over(record, missed):
@@ -113,13 +113,11 @@ class LiveService:
             self._hub.unsubscribe(subscription)
             raise
 
-    async def _missed(
-        self, head: Position, last: Position | None, owner: str, file_id: UUID | None = None
-    ) -> Changes | None:
+    async def _missed(self, head: Position, last: Position | None, whose: Whose) -> Changes | None:
         """What came after `last`, None where that cannot be told."""
         if last is None or last > head:
             return None
-        changes = await self._feed.since(last, limit=MAX_MISSED + 1, owner=owner, file_id=file_id)
+        changes = await self._feed.since(last, limit=MAX_MISSED + 1, of=whose)
         return changes if len(changes.items) <= MAX_MISSED else None
 
     def _stream(

@@ -1,7 +1,7 @@
 """From one place that reads what has changed to everybody who waits for it."""
 
 import asyncio
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from contextvars import Context
@@ -57,8 +57,8 @@ class Subscription:
         self.owner = owner
         self.end: End | None = None
         self._file_id = file_id
-        self._waiting: deque[Change] = deque()
-        self._news = asyncio.Event()
+        self._waiting: list[Change] = []
+        self._news: asyncio.Future[None] | None = None
 
     def offer(self, change: Change) -> None:
         if self._file_id not in (None, change.file_id) or self.end is not None:
@@ -67,22 +67,26 @@ class Subscription:
             self.close(End.SLOW)
             return
         self._waiting.append(change)
-        self._news.set()
+        self.nudge()
 
     def close(self, end: End) -> None:
         """Have `next` return None. What waits is dropped: the reader resumes where it was."""
         if self.end is None:
             self.end = end
             self._waiting.clear()
-            self._news.set()
+            self.nudge()
+
+    def nudge(self) -> None:
+        """Have `next` return, be there anything or not."""
+        if self._news is not None and not self._news.done():
+            self._news.set_result(None)
 
     async def next(self) -> list[Change]:
-        """All that waits, once there is something; empty when there will be no more."""
-        while not self._waiting and self.end is None:
-            self._news.clear()
-            await self._news.wait()
-        changes = list(self._waiting)
-        self._waiting.clear()
+        """All that waits, once there is something; empty if nudged, or if there is no more."""
+        if not self._waiting and self.end is None:
+            self._news = asyncio.get_running_loop().create_future()
+            await self._news
+        changes, self._waiting = self._waiting, []
         return changes
 
 

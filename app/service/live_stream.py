@@ -41,13 +41,22 @@ class Stream:
         """Why there is no more."""
         return self._subscription.end or End.LEFT
 
+    @property
+    def is_open(self) -> bool:
+        return self._subscription.end is None
+
+    def nudge(self) -> None:
+        """Have `next` return, be there anything to tell or not."""
+        self._subscription.nudge()
+
     async def next(self) -> Sequence[Item]:
-        """What there is to tell, once there is something; empty at the end."""
-        while self._subscription.end is None:
-            items: list[Item] = self._first or self._new(await self._subscription.next())
-            self._first = []
-            if items:
-                return self._until_final(items)
+        """What there is to tell, once there is something; empty if nudged, or at the end."""
+        if self._first and self.is_open:
+            first, self._first = self._first, []
+            return self._until_final(first)
+        while changes := await self._subscription.next():
+            if new := self._new(changes):
+                return self._until_final(new)
         return []
 
     def stop(self, end: End) -> None:

@@ -10,6 +10,7 @@ import structlog
 from app.domain.principal import Principal, Scope
 from app.domain.webhook import (
     MAX_WEBHOOKS,
+    PAUSED,
     Delivery,
     Webhook,
     disabled,
@@ -27,8 +28,6 @@ from app.exceptions.errors import (
 )
 
 ATTEMPTS = 10
-
-PAUSED = "Paused by a call."
 
 log = structlog.get_logger(__name__)
 

@@ -4,7 +4,6 @@ import asyncio
 import dataclasses
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -14,7 +13,7 @@ import uuid_utils.compat
 
 from app.database.config import Database
 from app.database.engine import dsn
-from app.domain.change import Change, Changes, Position, Shown
+from app.domain.change import Change, Changes, Position, Shown, Whose
 from app.domain.event import deleted, url_issued
 from app.domain.file import FileEvent, FileRecord, FileStatus
 from app.domain.ports import ChangeFeed
@@ -106,17 +105,23 @@ def owner() -> str:
 
 
 async def settled(
-    feed: ChangeFeed, after: Position = BEGINNING, *, limit: int = 999, **of: Any
+    feed: ChangeFeed, after: Position = BEGINNING, *, limit: int = 999, of: Whose | None = None
 ) -> Changes:
     """Once nothing is hidden any more: the server has transactions of its own."""
-    async with asyncio.timeout(5):
-        while (changes := await feed.since(after, limit=limit, **of)).is_unsettled:  # noqa: ASYNC110 (seen from outside)
+    async with asyncio.timeout(60):
+        while (changes := await feed.since(after, limit=limit, of=of)).is_unsettled:  # noqa: ASYNC110 (seen from outside)
             await asyncio.sleep(0.01)
     return changes
 
 
-async def told(feed: ChangeFeed, after: Position = BEGINNING, **of: Any) -> list[Change]:
-    return list((await settled(feed, after, **of)).items)
+async def told(
+    feed: ChangeFeed,
+    after: Position = BEGINNING,
+    *,
+    limit: int = 999,
+    of: Whose | None = None,
+) -> list[Change]:
+    return list((await settled(feed, after, limit=limit, of=of)).items)
 
 
 async def stored(setup: Setup, owner: str) -> FileRecord:
@@ -145,9 +150,9 @@ async def ended(setup: Setup, owner: str, count: int = 1) -> list[UUID]:
     return [(await move(setup, record, FAILED)).id for record in records]
 
 
-def ways(owner: str, file_id: UUID) -> list[dict[str, Any]]:
-    """To ask for a change of a file: all, its owner's, its own."""
-    return [{}, {"owner": owner}, {"owner": owner, "file_id": file_id}]
+def ways(owner: str, file_id: UUID) -> list[Whose | None]:
+    """To ask for a change of a file: everybody's, its owner's, its own."""
+    return [None, Whose(owner), Whose(owner, file_id)]
 
 
 def files(changes: Sequence[Change]) -> list[UUID]:
@@ -157,7 +162,7 @@ def files(changes: Sequence[Change]) -> list[UUID]:
 async def test_each_step_is_told_as_it_was(setup: Setup, owner: str) -> None:
     record = await stored(setup, owner)
     await move(setup, record, UPLOADED, COMPLETED, reason="because")
-    changes = await told(setup.feed, owner=owner)
+    changes = await told(setup.feed, of=Whose(owner))
 
     steps = [(UPLOADED, FileStatus.PENDING), (COMPLETED, UPLOADED)]
     assert changes == [
@@ -177,7 +182,7 @@ async def test_each_step_is_told_as_it_was(setup: Setup, owner: str) -> None:
 
 async def test_a_failure_comes_with_its_reason(setup: Setup, owner: str) -> None:
     await move(setup, await stored(setup, owner), FAILED, reason="too large")
-    [change] = await told(setup.feed, owner=owner)
+    [change] = await told(setup.feed, of=Whose(owner))
 
     assert (change.status, change.status_reason) == (Shown.FAILED, "too large")
 
@@ -187,7 +192,7 @@ async def test_a_deletion_tells_what_the_file_was(setup: Setup, owner: str) -> N
     completed = await move(setup, await stored(setup, owner), UPLOADED, COMPLETED)
     for record in (failed, completed):
         await delete(setup, record)
-    first, second = (await told(setup.feed, owner=owner))[-2:]
+    first, second = (await told(setup.feed, of=Whose(owner)))[-2:]
 
     assert (first.file_id, first.status, first.before) == (failed.id, Shown.DELETED, FAILED)
     assert (second.file_id, second.status, second.before) == (
@@ -203,7 +208,7 @@ async def test_what_is_no_change_is_not_told(setup: Setup, owner: str) -> None:
     record = await stored(setup, owner)
     await setup.append(record, url_issued(owner, "GET", NOON, NOON))
 
-    assert await told(setup.feed, owner=owner) == []
+    assert await told(setup.feed, of=Whose(owner)) == []
 
 
 async def test_changes_come_as_they_happened(setup: Setup, owner: str) -> None:
@@ -222,25 +227,25 @@ async def test_the_order_is_that_of_positions(setup: Setup, owner: str) -> None:
     for file_id, xact in ((first, 30), (second, 10), (third, 20)):
         await setup.renumber(file_id, xact)
 
-    by_owner = await told(setup.feed, owner=owner)
+    by_owner = await told(setup.feed, of=Whose(owner))
     assert files(by_owner) == [second, third, first]
     assert [change for change in await told(setup.feed) if change.owner == owner] == by_owner
-    assert files(await told(setup.feed, by_owner[0].position, owner=owner)) == [third, first]
+    assert files(await told(setup.feed, by_owner[0].position, of=Whose(owner))) == [third, first]
 
 
 async def test_pages_follow_one_another(setup: Setup, owner: str) -> None:
     """Within a transaction too."""
     for _ in range(3):
         await move(setup, await stored(setup, owner), UPLOADED, COMPLETED)
-    everything = await told(setup.feed, owner=owner)
+    everything = await told(setup.feed, of=Whose(owner))
     assert len({change.position.xact for change in everything}) == 3
 
     pages, after = [], BEGINNING
     for _ in range(6):
-        pages += await told(setup.feed, after, owner=owner, limit=1)
+        pages += await told(setup.feed, after, of=Whose(owner), limit=1)
         after = pages[-1].position
     assert pages == everything
-    assert await told(setup.feed, after, owner=owner, limit=1) == []
+    assert await told(setup.feed, after, of=Whose(owner), limit=1) == []
 
 
 async def test_a_page_of_everybodys_is_bounded_too(setup: Setup, owner: str) -> None:
@@ -256,35 +261,36 @@ async def test_everybody_is_told_of_their_own(setup: Setup, owner: str) -> None:
     [mine], [theirs], [again] = [await ended(setup, name) for name in (owner, other, owner)]
 
     assert files(await told(setup.feed, start)) == [mine, theirs, again]
-    assert files(await told(setup.feed, start, owner=owner)) == [mine, again]
-    assert files(await told(setup.feed, start, owner=other)) == [theirs]
-    assert files(await told(setup.feed, start, owner=owner, limit=1)) == [mine]
+    assert files(await told(setup.feed, start, of=Whose(owner))) == [mine, again]
+    assert files(await told(setup.feed, start, of=Whose(other))) == [theirs]
+    assert files(await told(setup.feed, start, of=Whose(owner), limit=1)) == [mine]
 
 
 async def test_one_file_is_told_of_to_its_owner(setup: Setup, owner: str) -> None:
     record = await move(setup, await stored(setup, owner), UPLOADED)
     await ended(setup, owner)
     await move(setup, record, COMPLETED)
-    changes = await told(setup.feed, owner=owner, file_id=record.id)
+    changes = await told(setup.feed, of=Whose(owner, record.id))
 
     assert [change.status for change in changes] == [Shown.UPLOADED, Shown.COMPLETED]
     assert files(changes) == [record.id, record.id]
     first = changes[0].position
-    assert await told(setup.feed, owner=owner, file_id=record.id, limit=1) == changes[:1]
-    assert await told(setup.feed, first, owner=owner, file_id=record.id) == changes[1:]
-    assert await told(setup.feed, owner="mallory", file_id=record.id) == []
+    assert await told(setup.feed, of=Whose(owner, record.id), limit=1) == changes[:1]
+    assert await told(setup.feed, first, of=Whose(owner, record.id)) == changes[1:]
+    for stranger in ("mallory", ""):
+        assert await told(setup.feed, of=Whose(stranger, record.id)) == []
 
 
 async def test_nothing_is_told_twice(setup: Setup, owner: str) -> None:
     [file_id] = await ended(setup, owner)
-    before = await settled(setup.feed, owner=owner)
+    before = await settled(setup.feed, of=Whose(owner))
     [change] = before.items
     just_before = Position(change.position.xact, change.position.id - 1)
 
     for of in ways(owner, file_id):
-        assert await told(setup.feed, just_before, **of) == [change]
-        assert await told(setup.feed, change.position, **of) == []
-        assert await told(setup.feed, before.head, **of) == []
+        assert await told(setup.feed, just_before, of=of) == [change]
+        assert await told(setup.feed, change.position, of=of) == []
+        assert await told(setup.feed, before.head, of=of) == []
 
 
 async def test_the_head_is_after_what_was_and_before_what_comes(setup: Setup, owner: str) -> None:
@@ -292,7 +298,7 @@ async def test_the_head_is_after_what_was_and_before_what_comes(setup: Setup, ow
     past = await settled(setup.feed)
     head = await setup.feed.head()
     [file_id] = await ended(setup, owner)
-    present = await settled(setup.feed, head, owner=owner)
+    present = await settled(setup.feed, head, of=Whose(owner))
 
     assert past.items[-1].position < past.head <= head
     assert files(present.items) == [file_id]
@@ -303,7 +309,7 @@ async def test_a_position_ahead_of_the_database_shows_by_the_head(setup: Setup, 
     [file_id] = await ended(setup, owner)
 
     for of in ways(owner, file_id):
-        changes = await setup.feed.since(LAST, limit=9, **of)
+        changes = await setup.feed.since(LAST, limit=9, of=of)
         assert (changes.items, changes.is_unsettled) == ([], False)
         assert BEGINNING < changes.head < LAST
 
@@ -313,18 +319,18 @@ async def test_another_servers_lines_are_not_told(setup: Setup, owner: str) -> N
     foreign, own = await ended(setup, owner, 2)
     await setup.renumber(foreign, 2**62)
 
-    assert files(await told(setup.feed, owner=owner)) == [own]
+    assert files(await told(setup.feed, of=Whose(owner))) == [own]
     assert foreign not in files(await told(setup.feed))
-    assert await told(setup.feed, owner=owner, file_id=foreign) == []
+    assert await told(setup.feed, of=Whose(owner, foreign)) == []
 
 
 async def test_a_position_survives_as_text(setup: Setup, owner: str) -> None:
     await ended(setup, owner, 2)
-    first, second = await told(setup.feed, owner=owner)
+    first, second = await told(setup.feed, of=Whose(owner))
 
     for position in (first.position, await setup.feed.head(), BEGINNING, LAST):
         assert Position.parse(str(position)) == position
-    assert await told(setup.feed, Position.parse(str(first.position)), owner=owner) == [second]
+    assert await told(setup.feed, Position.parse(str(first.position)), of=Whose(owner)) == [second]
 
 
 NO_POSITIONS = [
@@ -381,12 +387,12 @@ async def test_what_an_older_transaction_hides_comes_when_it_ends(
     [file_id] = await ended(in_postgresql, owner)
 
     asked = ways(owner, file_id)
-    hidden = [await feed.since(start, limit=9, **of) for of in asked]
+    hidden = [await feed.since(start, limit=9, of=of) for of in asked]
     assert [(changes.items, changes.is_unsettled) for changes in hidden] == [([], True)] * 3
     head = await feed.head()
     await older.execute("ROLLBACK")
     for changes, of in zip(hidden, asked, strict=True):
-        [change] = await told(feed, changes.head, **of)
+        [change] = await told(feed, changes.head, of=of)
         assert change.file_id == file_id
     assert files(await told(feed, head)) == [file_id]
 
@@ -397,7 +403,7 @@ async def test_who_commits_late_is_not_missed(
     """The line of the older transaction has the greater id, and comes first."""
     feed, late = in_postgresql.feed, await stored(in_postgresql, owner)
     [early] = await ended(in_postgresql, owner)
-    hidden = await feed.since(BEGINNING, limit=9, owner=owner)
+    hidden = await feed.since(BEGINNING, limit=9, of=Whose(owner))
     assert (hidden.items, hidden.is_unsettled) == ([], True)
     await older.execute(
         """
@@ -409,15 +415,34 @@ async def test_who_commits_late_is_not_missed(
     )
     await older.execute("COMMIT")
 
-    first, second = await told(feed, hidden.head, owner=owner)
+    first, second = await told(feed, hidden.head, of=Whose(owner))
     assert files([first, second]) == [late.id, early]
     assert first.position.id > second.position.id
+
+
+async def test_what_the_previous_release_writes_is_its_owners(
+    in_postgresql: InPostgreSQL, database: Database, owner: str
+) -> None:
+    """Which knows of no column `owner`."""
+    record = await stored(in_postgresql, owner)
+    await database.ask(
+        lambda c: c.execute(
+            """
+            INSERT INTO file_events (file_id, at, actor, event, from_status, to_status, detail)
+            VALUES ($1, now(), 'worker', 'transition', 'pending', 'uploaded', '{}'),
+                ($1, now(), 'worker', 'deleted', NULL, NULL, '{}')
+            """,
+            record.id,
+        )
+    )
+    for of in ways(owner, record.id)[1:]:
+        assert files(await told(in_postgresql.feed, of=of)) == [record.id] * 2
 
 
 async def test_others_are_not_kept_waiting_by_what_is_hidden(
     in_postgresql: InPostgreSQL, older: asyncpg.Connection, owner: str
 ) -> None:
     await ended(in_postgresql, owner)
-    changes = await in_postgresql.feed.since(BEGINNING, limit=9, owner=owner + "-2")
+    changes = await in_postgresql.feed.since(BEGINNING, limit=9, of=Whose(owner + "-2"))
 
     assert (changes.items, changes.is_unsettled) == ([], False)

@@ -7,7 +7,6 @@ import asyncio
 import hashlib
 import os
 import random
-import socket
 import subprocess
 import sys
 import time
@@ -23,7 +22,7 @@ import httpx
 from app.infrastructure.embedded.postgres import EmbeddedPostgres
 from tests.e2e.running import ROOT, Service, environment, running
 from tests.support.databases import execute
-from tests.support.processes import eventually
+from tests.support.processes import eventually, free_port
 
 MIB = 1024**2
 BIG_FILE_MIB = int(os.environ.get("BIG_FILE_MIB", "200"))
@@ -52,12 +51,6 @@ def write_file(path: Path, mib: int) -> str:
             file.write(block)
             digest.update(block)
     return digest.hexdigest()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def digest_of(service: Service, file_id: str) -> str:

@@ -216,7 +216,7 @@ def test_a_second_service_on_the_same_data_is_refused(service: Service) -> None:
         check=False,
         text=True,
     )
-    assert (second.returncode, second.stderr.count("\n")) == (1, 1)
+    assert (second.returncode, second.stderr.count("\n")) == (2, 1)
     assert f"process {service.process.pid}" in second.stderr
 
 

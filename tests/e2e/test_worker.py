@@ -117,7 +117,10 @@ async def test_a_job_outlives_the_worker_that_is_killed_in_the_middle_of_it(
 def test_its_probes_and_its_end(settings: Settings, tmp_path: Path) -> None:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    with worker(tmp_path, settings, port) as process, httpx.Client(trust_env=False) as http:
+    with (
+        worker(tmp_path, settings, port) as process,
+        httpx.Client(trust_env=False, timeout=60) as http,
+    ):
         eventually(lambda: _status(http, f"{url}/readyz") == 200, "it is ready")
         assert http.get(f"{url}/healthz").json() == {"status": "ok"}
         checks = http.get(f"{url}/readyz").json()["checks"]
@@ -147,7 +150,7 @@ def test_a_worker_without_a_database_is_refused(tmp_path: Path) -> None:
         check=False,
         text=True,
     )
-    assert (refusal.returncode, refusal.stderr.count("\n")) == (1, 1)
+    assert (refusal.returncode, refusal.stderr.count("\n")) == (2, 1)
     assert "DATABASE_URL" in refusal.stderr
 
 
@@ -200,7 +203,7 @@ def test_in_production_only_when_asked(
     port = free_port()
     given = {**PRODUCTION, "S3_ACCESS_KEY": "any", "S3_SECRET_KEY": "any", "PORT": str(port)}
     with started(tmp_path, [*COMMAND, *options], **given) as service:
-        with httpx.Client(trust_env=False) as http:
+        with httpx.Client(trust_env=False, timeout=60) as http:
             address = f"http://127.0.0.1:{port}/healthz"
             eventually(lambda: _status(http, address) == 200, "the API answers")
         if workers:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
-from app.domain.change import Change, Changes, Position, Shown
+from app.domain.change import Change, Changes, Position, Shown, Whose
 from app.domain.file import FileEvent, FileRecord, FileStatus
 from app.domain.transition import moved
 from app.exceptions.errors import DatabaseUnavailable
@@ -42,22 +42,14 @@ class InMemoryChangeFeed:
         await self._answer()
         return Position(self.next, 0)
 
-    async def since(
-        self,
-        after: Position,
-        *,
-        limit: int,
-        owner: str | None = None,
-        file_id: UUID | None = None,
-    ) -> Changes:
+    async def since(self, after: Position, *, limit: int, of: Whose | None = None) -> Changes:
         await self._answer()
         head = Position(self.next, 0)
         found = [
             change
             for change in self.changes
             if after < change.position < head
-            and owner in (None, change.owner)
-            and file_id in (None, change.file_id)
+            and of in (None, Whose(change.owner), Whose(change.owner, change.file_id))
         ]
         found.sort(key=lambda change: change.position)
         return Changes(items=found[:limit], head=head)

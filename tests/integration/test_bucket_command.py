@@ -1,15 +1,14 @@
 """`python -m app bucket` on a store that has no bucket yet."""
 
+import json
 import uuid
 from typing import TYPE_CHECKING
 
 import pytest
 from botocore.exceptions import ClientError
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from app.cli import app
-from app.cli.errors import CommandError
-from app.exceptions.errors import StorageUnavailable
 from app.infrastructure.embedded.seaweedfs import S3Server
 from app.infrastructure.storage.bucket import cors_configuration, lifecycle_configuration
 from app.settings import Settings
@@ -38,8 +37,8 @@ def _environment(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
-def _run() -> None:
-    CliRunner().invoke(app, ["bucket"], catch_exceptions=False)
+def _run(*options: str) -> Result:
+    return CliRunner().invoke(app, ["bucket", *options])
 
 
 def test_makes_the_bucket_and_its_rules_and_may_run_again(admin_s3: "S3Client") -> None:
@@ -47,7 +46,7 @@ def test_makes_the_bucket_and_its_rules_and_may_run_again(admin_s3: "S3Client") 
     with pytest.raises(ClientError):
         admin_s3.head_bucket(Bucket=name)
     for _ in range(2):
-        _run()
+        assert json.loads(_run("--json").stdout) == {"bucket": name, "cors_origins": ORIGINS}
         cors = admin_s3.get_bucket_cors(Bucket=name)["CORSRules"]
         assert cors == cors_configuration(ORIGINS)["CORSRules"]
         [rule] = admin_s3.get_bucket_lifecycle_configuration(Bucket=name)["Rules"]
@@ -57,11 +56,16 @@ def test_makes_the_bucket_and_its_rules_and_may_run_again(admin_s3: "S3Client") 
 
 def test_leaves_the_embedded_store_to_serve(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STORAGE_TYPE", "local")
-    with pytest.raises(CommandError, match="STORAGE_TYPE=s3"):
-        _run()
+    refused = _run()
+    assert (refused.exit_code, "STORAGE_TYPE=s3" in refused.stderr) == (2, True)
 
 
 def test_says_when_the_store_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("S3_SECRET_KEY", "another")
-    with pytest.raises(StorageUnavailable, match="denies access"):
-        _run()
+    refused = _run()
+    assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
+    assert "denies access" in refused.stderr
+
+
+def test_says_what_is_ready() -> None:
+    assert f"{Settings.load().s3_bucket} is ready" in _run().stdout

@@ -45,14 +45,25 @@ async def impatient(
     url = make_url(database_url).set(query={}, host="127.0.0.1", port=cable.port)
     address = url.render_as_string(hide_password=False)
     async with opened(address, pool_size=3, timeout=0.2) as database:
-        await asyncio.gather(*(database.ping() for _ in range(3)))
+        await all_answer(database)
         yield database
+
+
+async def all_answer(database: Database) -> None:
+    """Its connections do, at once; on a busy machine not at the first attempt."""
+    async with asyncio.timeout(60):
+        while True:
+            pings = (database.ping() for _ in range(database.pool_status()["size"]))
+            outcomes = await asyncio.gather(*pings, return_exceptions=True)
+            if outcomes == [None] * len(outcomes):
+                return
+            assert {type(outcome) for outcome in outcomes} <= {type(None), DatabaseUnavailable}
 
 
 async def end_backends(database_url: str) -> None:
     """What a restart of the server does to every connection (SQLSTATE 57P01)."""
     others = "pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while await execute(database_url, f"SELECT pg_terminate_backend(pid) FROM {others}"):
             pass
 
@@ -88,7 +99,7 @@ async def test_it_answers(database: Database) -> None:
 
 
 async def test_each_statement_is_bounded(database_url: str) -> None:
-    async with opened(database_url, timeout=0.1) as database:
+    async with opened(database_url, timeout=1) as database:
         with pytest.raises(DatabaseUnavailable) as failure:
             await database.run(lambda connection: connection.execute("SELECT pg_sleep(60)"))
         # By the server, so that it does not go on with what nobody waits for.
@@ -100,7 +111,7 @@ async def test_a_silent_server_is_bounded(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The client's own clock ends it, and nobody else gets that connection."""
-    monkeypatch.setattr(config, "CLIENT_MARGIN", 0.1)
+    monkeypatch.setattr(config, "CLIENT_MARGIN", 0.2)
 
     used = []
 
@@ -109,7 +120,7 @@ async def test_a_silent_server_is_bounded(
         await connection.execute("SET statement_timeout = 0")
         await connection.execute("SELECT pg_sleep(60)")
 
-    async with opened(database_url, timeout=0.1) as database:
+    async with opened(database_url, timeout=1) as database:
         with pytest.raises(DatabaseUnavailable) as failure:
             await database.run(deaf)
         assert isinstance(failure.value.__cause__, TimeoutError)
@@ -152,15 +163,14 @@ async def test_a_dead_network_ends_every_call(
 ) -> None:
     files = FileStorageRepository(impatient)
     cable.freeze()
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         calls = (call(files) for _ in range(5))
         outcomes = await asyncio.gather(*calls, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [DatabaseUnavailable] * 5
     assert impatient.pool_status()["in_use"] == 0
 
     cable.thaw()
-    async with asyncio.timeout(15):
-        await asyncio.gather(*(impatient.ping() for _ in range(3)))
+    await all_answer(impatient)
 
 
 @pytest.mark.parametrize("call", [_find, _page, _insert_once])
@@ -170,15 +180,14 @@ async def test_a_cancelled_call_ends_on_a_dead_network(
     """And leaves no connection behind that cancels whoever comes next."""
     files = FileStorageRepository(impatient)
     cable.freeze()
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         for _ in range(3):
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(call(files), 0.05)
     assert impatient.pool_status()["in_use"] == 0
 
     cable.thaw()
-    async with asyncio.timeout(15):
-        await asyncio.gather(*(impatient.ping() for _ in range(3)))
+    await all_answer(impatient)
 
 
 async def test_work_that_waits_for_more_than_the_driver_is_bounded(impatient: Database) -> None:
@@ -187,7 +196,7 @@ async def test_work_that_waits_for_more_than_the_driver_is_bounded(impatient: Da
     async def stuck(_: Connection) -> None:
         await asyncio.Event().wait()
 
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         with pytest.raises(DatabaseUnavailable):
             await impatient.run(stuck)
     assert impatient.pool_status()["in_use"] == 0

@@ -20,7 +20,7 @@ from tests.support.processes import bystander, engines_of, eventually
 
 def query(url: str, sql: str) -> Any:
     async def fetch() -> Any:
-        connection = await asyncpg.connect(url, timeout=10)
+        connection = await asyncpg.connect(url, timeout=60)
         try:
             return await connection.fetchval(sql)
         finally:
@@ -36,10 +36,11 @@ def engine(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
     engine.stop()
 
 
-def test_is_postgresql_18_with_default_durability(postgres_url: str) -> None:
-    assert query(postgres_url, "SHOW server_version").startswith("18.")
+def test_is_postgresql_18_with_default_durability(engine: EmbeddedPostgres) -> None:
+    url = engine.start()
+    assert query(url, "SHOW server_version").startswith("18.")
     for setting in ("fsync", "synchronous_commit", "full_page_writes"):
-        assert query(postgres_url, f"SHOW {setting}") == "on"
+        assert query(url, f"SHOW {setting}") == "on"
 
 
 def test_sorts_and_encodes_the_same_on_every_machine(postgres_url: str) -> None:

@@ -116,7 +116,7 @@ async def test_retry_says_what_it_could_not(own_database_url: str, jobs: Termina
 @pytest.mark.parametrize("arguments", [(), ("1", "--all-failed")])
 async def test_retry_wants_to_know_which(jobs: Terminal, arguments: tuple[str, ...]) -> None:
     code, _, errors = await in_a_thread(jobs, "retry", *arguments)
-    assert code == 1
+    assert code == 2
     assert "--all-failed" in errors
 
 
@@ -125,7 +125,7 @@ async def test_a_database_that_is_down_is_one_line(
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://127.0.0.1:9/slipway")
     code, _, errors = await in_a_thread(jobs, "list")
-    assert (code, errors.count("\n")) == (1, 1)
+    assert (code, errors.count("\n")) == (2, 1)
 
 
 async def test_counts_stop_somewhere(

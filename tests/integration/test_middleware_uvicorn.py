@@ -19,7 +19,7 @@ from app.routers.problems import install_problem_handlers
 
 LIMIT = 4 * 1024 * 1024
 TEN_MB = 10_000_000
-DEADLINE = 20.0
+DEADLINE = 60.0
 
 
 def application() -> FastAPI:

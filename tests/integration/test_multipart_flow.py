@@ -205,7 +205,7 @@ async def test_ten_thousand_urls_at_once(uploader: Uploader) -> None:
 
 
 async def test_a_part_under_way_when_its_url_expires_arrives(uploader: Uploader) -> None:
-    record = await uploader.begin(b"hello", expires_in=2)
+    record = await uploader.begin(b"hello", expires_in=6)
     ends = datetime.fromisoformat(record["expires_at"])
 
     async def slowly() -> AsyncIterator[bytes]:
@@ -214,7 +214,7 @@ async def test_a_part_under_way_when_its_url_expires_arrives(uploader: Uploader)
         yield b"lo"
 
     url = record["multipart"]["parts"][0]["url"]
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
         sent = await http.put(url, content=slowly(), headers={"Content-Length": "5"})
     assert sent.status_code == 200
     assert (await send_part(url, b"hello")).status_code == 403

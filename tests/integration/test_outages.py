@@ -41,7 +41,7 @@ async def cabled(
         "database_url": _through(settings, database_cable),
         "s3_endpoint_url": f"http://127.0.0.1:{store_cable.port}",
         "s3_public_endpoint_url": settings.s3_endpoint_url,
-        "s3_timeout": 1,
+        "s3_timeout": 20,
     }
     async with serving(Settings(_env_file=None, **(settings.model_dump() | changes))) as api:
         yield User(api)
@@ -98,7 +98,19 @@ async def impatient(
         "database_pool_size": 3,
     }
     async with serving(Settings(_env_file=None, **(settings.model_dump() | changes))) as api:
-        yield User(api)
+        user = User(api)
+        await _come_through(user, 200, "GET", "/files")
+        yield user
+
+
+async def _come_through(
+    user: User, status: int, method: str, path: str, json: Any = None
+) -> dict[str, Any]:
+    """The answer with that status, at the latest when a busy machine keeps those limits."""
+    async with asyncio.timeout(60):
+        while (answer := await user.call(method, path, json=json)).status_code != status:
+            assert answer.status_code == 503, answer.text
+        return dict(answer.json())
 
 
 async def _connections_in_use(api: httpx.AsyncClient) -> str:
@@ -115,15 +127,16 @@ def _assert_unavailable(answer: httpx.Response, code: str) -> None:
 
 async def test_a_silent_database_holds_nobody_up(impatient: User, database_cable: Cable) -> None:
     """Packets are dropped, as while a standby takes over: nothing is refused, nothing answers."""
-    record = await impatient.ask()
+    asked = {"filename": "a", "type": "a/b", "file_size": 1}
+    record = await _come_through(impatient, 201, "POST", "/presigned-url", asked)
     calls: list[tuple[str, str, Any]] = [
         ("GET", "/files", None),
         ("GET", f"/files/{record['id']}", None),
-        ("POST", "/presigned-url", {"filename": "a", "type": "a/b", "file_size": 1}),
+        ("POST", "/presigned-url", asked),
         ("PUT", "/file-status", {"id": record["id"], "status": "failed"}),
     ]
     database_cable.freeze()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         answers = await asyncio.gather(
             *(impatient.call(method, path, json=body) for method, path, body in calls * 3)
         )
@@ -132,29 +145,26 @@ async def test_a_silent_database_holds_nobody_up(impatient: User, database_cable
     assert await _connections_in_use(impatient.api) == "0.0"
 
     database_cable.thaw()
-    async with asyncio.timeout(30):
-        answers = [await impatient.call(method, path, json=body) for method, path, body in calls]
-    assert [answer.status_code for answer in answers] == [200, 200, 201, 200]
+    for status, call in zip((200, 200, 201, 200), calls, strict=True):
+        await _come_through(impatient, status, *call)
 
 
 async def test_probes_of_a_silent_database_harm_nobody(
     impatient: User, database_cable: Cable
 ) -> None:
     """Each gives up before the database's own limit."""
-    await asyncio.gather(*(impatient.ask() for _ in range(3)))
-    assert (await impatient.api.get("/readyz")).status_code == 200
+    await asyncio.gather(*(impatient.call("GET", "/files") for _ in range(3)))
+    await _come_through(impatient, 200, "GET", "/readyz")
     database_cable.freeze()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         for _ in range(4):
             _assert_unavailable(await impatient.api.get("/readyz"), "not_ready")
     assert await _connections_in_use(impatient.api) == "0.0"
 
     database_cable.thaw()
-    async with asyncio.timeout(30):
-        assert (await impatient.api.get("/readyz")).status_code == 200
-        for _ in range(4):
-            await impatient.ask()
-            assert (await impatient.call("GET", "/files")).status_code == 200
+    await _come_through(impatient, 200, "GET", "/readyz")
+    for _ in range(4):
+        await _come_through(impatient, 200, "GET", "/files")
 
 
 async def test_the_store_is_down_and_comes_back(cabled: User, store_cable: Cable) -> None:
@@ -182,7 +192,7 @@ async def test_a_service_starts_before_its_database_and_store(
     changes = {
         "database_url": _through(settings, database_cable),
         "s3_endpoint_url": f"http://127.0.0.1:{store_cable.port}",
-        "s3_timeout": 1,
+        "s3_timeout": 20,
     }
     async with serving(Settings(_env_file=None, **(settings.model_dump() | changes))) as api:
         assert (await api.get("/readyz")).status_code == 503

@@ -86,7 +86,7 @@ async def test_put_without_a_declared_length(object_store: S3ObjectStore, spec: 
         yield BODY
 
     signed = await object_store.presign_upload(spec, PUT, 60)
-    async with httpx.AsyncClient(trust_env=False, verify=False) as http:
+    async with httpx.AsyncClient(trust_env=False, verify=False, timeout=60) as http:
         answer = await http.put(signed.url, content=chunks(), headers=dict(signed.headers))
     assert await refused(object_store, spec, signed, answer) in (403, 411)
 

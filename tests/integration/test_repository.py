@@ -331,7 +331,7 @@ async def test_too_many_waiting_inserts_are_refused(database: Database, owner: s
         asyncio.create_task(files.insert(record, a_creation(record)))
         for _ in range(MAX_WAITING + 50)
     ]
-    refused, waiting = await asyncio.wait(callers, timeout=5, return_when=asyncio.FIRST_COMPLETED)
+    refused, waiting = await asyncio.wait(callers, timeout=60, return_when=asyncio.FIRST_COMPLETED)
     database.run = run  # type: ignore[method-assign]
     blocker.set()
     await asyncio.gather(*waiting)

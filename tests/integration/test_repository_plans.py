@@ -16,7 +16,7 @@ import pytest_asyncio
 
 from app.database.config import Database
 from app.database.engine import Connection
-from app.domain.change import Position
+from app.domain.change import Position, Whose
 from app.domain.file import FileEvent, FileRecord, FileStatus
 from app.domain.idempotency import IdempotencyClaim
 from app.repository.change_repository import ChangeRepository
@@ -229,7 +229,7 @@ async def test_what_has_changed_for_an_owner(
 ) -> None:
     changes = ChangeRepository(filled)
     after = await a_position(changes, half_way=later)
-    nodes = await plans(lambda: changes.since(after, limit=5, owner=owner))
+    nodes = await plans(lambda: changes.since(after, limit=5, of=Whose(owner)))
 
     assert indexes(nodes) == {"pk_files", "ix_file_events_owner_xact_id"}
     assert reads(nodes) <= {1, 5}
@@ -240,7 +240,7 @@ async def test_what_has_become_of_a_file(
 ) -> None:
     changes, record = ChangeRepository(filled), await any_file(files)
     after = await a_position(changes, half_way=False)
-    nodes = await plans(lambda: changes.since(after, limit=5, owner=MANY, file_id=record.id))
+    nodes = await plans(lambda: changes.since(after, limit=5, of=Whose(MANY, record.id)))
 
     assert "ix_file_events_file_id_id" in indexes(nodes)
     assert max(reads(nodes)) < 10

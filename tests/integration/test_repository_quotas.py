@@ -231,7 +231,7 @@ async def blocked(url: str, statements: int = 1) -> None:
         SELECT FROM pg_stat_activity
         WHERE wait_event_type = 'Lock' AND datname = current_database()
     """
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while len(await execute(url, waiting)) < statements:
             pass
 

@@ -70,7 +70,7 @@ async def user(telling: Settings, port: int) -> AsyncIterator[User]:
     thread.start()
     try:
         async with httpx.AsyncClient(
-            base_url=f"http://127.0.0.1:{port}", trust_env=False
+            base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=60
         ) as client:
             while not server.started:
                 await asyncio.sleep(0.01)
@@ -99,7 +99,7 @@ async def test_parts_that_become_one_are_told(user: User, telling: Settings) -> 
     """Whoever completes the upload: here nobody who would tell the service."""
     record = await user.ask(b"x" * 5, method="multipart")
     [part] = record["multipart"]["parts"]
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
         (await http.put(part["url"], content=b"x" * 5)).raise_for_status()
     answer = await user.call("GET", f"/files/{record['id']}/parts")
     assert answer.json()["missing"] == []

@@ -94,7 +94,7 @@ async def over(address: str, signed: SignedRequest) -> httpx.Response:
     url = httpx.URL(signed.url)
     moved = httpx.URL(address).copy_with(raw_path=url.raw_path)
     headers = {**signed.headers, "Host": url.netloc.decode()}
-    async with httpx.AsyncClient(trust_env=False, verify=False) as http:
+    async with httpx.AsyncClient(trust_env=False, verify=False, timeout=60) as http:
         return await http.request(signed.method, moved, headers=headers, content=BODY)
 
 
@@ -234,7 +234,7 @@ async def test_a_silent_server_holds_up_neither_the_loop_nor_the_caller(
     outcomes: list[str] = []
     async with failing(None) as server:
         settings = store_settings.model_copy(
-            update={"s3_endpoint_url": server.url, "s3_timeout": 0.6, "s3_max_connections": 2}
+            update={"s3_endpoint_url": server.url, "s3_timeout": 3, "s3_max_connections": 2}
         )
         async with open_store(settings, on_call=lambda _, how, __: outcomes.append(how)) as store:
             calls = [asyncio.create_task(store.head("key")) for _ in range(5)]
@@ -253,7 +253,7 @@ async def test_an_answer_that_never_ends_is_cut_off(store_settings: Settings) ->
         settings = store_settings.model_copy(
             update={"s3_endpoint_url": server.url, "s3_timeout": 0.6}
         )
-        async with open_store(settings) as store, asyncio.timeout(10):
+        async with open_store(settings) as store, asyncio.timeout(60):
             with pytest.raises(StorageUnavailable, match="in time"):
                 await store.ping()
         server.drops = None
@@ -266,7 +266,7 @@ def preflight(settings: Settings, origin: str, method: str) -> httpx.Response:
         "Access-Control-Request-Headers": "content-type,if-none-match,x-amz-checksum-sha256",
     }
     url = f"{settings.s3_endpoint_url}/{settings.s3_bucket}/key"
-    with httpx.Client(trust_env=False, verify=False) as http:
+    with httpx.Client(trust_env=False, verify=False, timeout=60) as http:
         return http.options(url, headers=headers)
 
 

@@ -34,6 +34,12 @@ async def service(settings: Settings) -> AsyncIterator[Running]:
         yield service
 
 
+@pytest.fixture(autouse=True)
+def _no_attempt_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What failed waits until a test hurries it."""
+    monkeypatch.setattr("app.domain.webhook.WAITS", (timedelta(hours=1),) * 9)
+
+
 @pytest.fixture
 def user(service: Running) -> User:
     return User(service.api)
@@ -59,7 +65,7 @@ async def delivering(settings: Settings, container: Container) -> AsyncIterator[
         yield
     finally:
         deliverer.stop()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await task
 
 
@@ -103,21 +109,31 @@ async def attempted(user: User, webhook: dict[str, Any], count: int = 1) -> dict
     return (await deliveries(user, webhook))[0]
 
 
-async def hurry(settings: Settings) -> None:
-    """Make what waits for its next attempt due, once its job is back in the queue."""
+WAITING = "status = 'todo' AND queue_name = 'webhooks' AND scheduled_at IS NOT NULL"
+
+
+async def answered(settings: Settings, statement: str) -> None:
+    """Once `statement` gives a row."""
     assert settings.database_url
     url = settings.database_url.get_secret_value()
 
-    async def hurried() -> bool:
-        return bool(
-            await execute(
-                url,
-                "UPDATE procrastinate_jobs SET scheduled_at = NULL WHERE status = 'todo'"
-                " AND queue_name = 'webhooks' AND scheduled_at IS NOT NULL RETURNING id",
-            )
-        )
+    async def has_answered() -> bool:
+        return bool(await execute(url, statement))
 
-    await until(hurried, "a job waits")
+    await until(has_answered, "a job waits")
+
+
+async def back_in_queue(settings: Settings) -> None:
+    """Once the job waits for its next attempt, which is some time after the last was noted."""
+    await answered(settings, f"SELECT id FROM procrastinate_jobs WHERE {WAITING}")
+
+
+async def hurry(settings: Settings) -> None:
+    """Make what waits for its next attempt due, once its job is back in the queue."""
+    await answered(
+        settings,
+        f"UPDATE procrastinate_jobs SET scheduled_at = NULL WHERE {WAITING} RETURNING id",
+    )
 
 
 async def test_a_created_webhook_shows_its_secret_once(user: User) -> None:
@@ -312,7 +328,7 @@ async def test_a_failure_is_tried_again_as_the_same_message(
     delivery = await attempted(user, webhook)
     assert (delivery["status"], delivery["response_status"]) == ("pending", 500)
     wait = datetime.fromisoformat(delivery["next_attempt_at"]) - datetime.now(UTC)
-    assert timedelta(0) < wait < timedelta(seconds=6)
+    assert timedelta(0) < wait < timedelta(hours=1.2)
     await hurry(settings)
     delivery = await attempted(user, webhook, 2)
     assert "redirect" in delivery["error"]
@@ -445,6 +461,7 @@ async def test_a_replay_hurries_what_waits(
     delivery = await attempted(user, webhook)
     wait = datetime.fromisoformat(delivery["next_attempt_at"]) - datetime.now(UTC)
     assert wait > timedelta(hours=23)
+    await back_in_queue(settings)
 
     path = f"/webhooks/{webhook['id']}/deliveries/{delivery['id']}/replay"
     assert (await user.call("POST", path)).status_code == 202
@@ -521,7 +538,7 @@ async def test_what_a_stopping_worker_interrupts_is_sent_by_the_next(
     webhook = await created(user, receiver.url())
     async with delivering(settings, service.container):
         await user.call("POST", f"/webhooks/{webhook['id']}/test")
-        await asyncio.wait_for(arrived.wait(), 10)
+        await asyncio.wait_for(arrived.wait(), 60)
     async with delivering(settings, service.container):
         [delivery] = await settled(user, webhook, "delivered")
     assert delivery["attempts"] == 1

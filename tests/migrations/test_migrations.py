@@ -34,6 +34,10 @@ UNION ALL
 SELECT format('function %s', oid::regprocedure)
 FROM pg_proc WHERE pronamespace = 'public'::regnamespace
 UNION ALL
+SELECT format('trigger %s', pg_get_triggerdef(pg_trigger.oid))
+FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid
+WHERE relnamespace = 'public'::regnamespace AND NOT tgisinternal
+UNION ALL
 SELECT format('type %s', oid::regtype)
 FROM pg_type WHERE typnamespace = 'public'::regnamespace AND typtype = 'e'
 ORDER BY 1
@@ -47,8 +51,8 @@ async def empty_url(postgres_url: str) -> AsyncIterator[str]:
 
 
 async def schema(url: str) -> list[str]:
-    """Every column, index, constraint, function and enumeration, in words; Alembic's own table
-    left out."""
+    """Every column, index, constraint, function, trigger and enumeration, in words; Alembic's own
+    table left out."""
     lines = [row[0] for row in await execute(url, SCHEMA)]
     return [line for line in lines if "alembic_version" not in line]
 
@@ -130,7 +134,7 @@ async def test_those_who_migrate_take_turns(empty_url: str) -> None:
     other = await asyncpg.connect(empty_url)
     await other.execute("SELECT pg_advisory_lock($1)", ADVISORY_LOCK)
     migrating = asyncio.create_task(asyncio.to_thread(upgrade, empty_url))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not await other.fetch(waiting):
             assert not migrating.done()
     assert await schema(empty_url) == []
@@ -150,7 +154,7 @@ async def test_a_table_in_use_is_not_waited_for_long(
     async with holder.transaction():
         await holder.execute("LOCK TABLE files IN ACCESS SHARE MODE")
         with pytest.raises(Exception, match="lock timeout"):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 await asyncio.to_thread(command.downgrade, patched, "base")
     await holder.close()
     assert await schema(own_database_url)

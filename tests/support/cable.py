@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 
+from tests.support.processes import free_port
+
 Dial = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
 
 
@@ -15,7 +17,7 @@ class Cable:
         self._server: asyncio.Server | None = None
         self._ends: set[asyncio.StreamWriter] = set()
         self._flowing = asyncio.Event()
-        self.port = 0
+        self.port = free_port()  # which nobody takes while the cable is cut
 
     async def __aenter__(self) -> "Cable":
         await self.mend()
@@ -37,7 +39,6 @@ class Cable:
     async def mend(self) -> None:
         """Listen again on the same port."""
         self._server = await asyncio.start_server(self._carry, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
         self._flowing.set()
 
     def freeze(self) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,11 +11,21 @@ import pytest
 import pytest_asyncio
 from sqlalchemy.engine import make_url
 
+from app.database import config, engine
 from app.database.config import Database
 from app.database.engine import dsn
 from app.database.migrate import upgrade
 from app.domain.job import Job, JobName
 from app.repository.file_storage_repository import FileStorageRepository
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _patience() -> Iterator[None]:
+    """Nobody is refused because a machine is busy, where that is not a test's subject."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (config, engine):
+            patch.setattr(module, "CONNECT_TIMEOUT", 30.0)
+        yield
 
 
 async def execute(url: str, statement: str) -> list[Any]:

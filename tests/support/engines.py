@@ -1,7 +1,9 @@
 """The engines that the tests run against, one pair a session."""
 
+import asyncio
 from collections.abc import Iterator
 
+import asyncpg
 import pytest
 
 from app.infrastructure.embedded.postgres import EmbeddedPostgres
@@ -12,8 +14,18 @@ from app.infrastructure.embedded.seaweedfs import EmbeddedSeaweedFS, S3Server
 def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """URL of the database `slipway` of an embedded PostgreSQL, whose user may do everything."""
     engine = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"))
-    yield engine.start()
+    url = engine.start()
+    asyncio.run(_do_not_wait_for_the_disk(url))
+    yield url
     engine.stop()
+
+
+async def _do_not_wait_for_the_disk(url: str) -> None:
+    """No test cuts the power, and each commit of a database may stall on another's writing."""
+    connection = await asyncpg.connect(url, timeout=60)
+    await connection.execute("ALTER SYSTEM SET fsync = off")
+    await connection.execute("SELECT pg_reload_conf()")
+    await connection.close()
 
 
 @pytest.fixture(scope="session")

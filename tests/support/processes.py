@@ -1,6 +1,7 @@
 """Watching processes from outside, by condition and deadline."""
 
 import contextlib
+import random
 import signal
 import socket
 import subprocess
@@ -10,6 +11,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
+
+PORTS = range(20_000, 32_768)
+"""Below Linux's ephemeral ports (ip(7), ip_local_port_range), which any connection may hold."""
 
 DEADLINE = 90.0
 """Seconds: far beyond what any of it takes, so that a slow machine fails nothing."""
@@ -24,10 +28,19 @@ def eventually(condition: Callable[[], bool], what: str) -> None:
 
 
 def free_port() -> int:
-    """A loopback port that was free a moment ago."""
+    """A loopback port that was free a moment ago, and is nobody's whom the kernel gives one."""
+    candidates = random.SystemRandom().sample(PORTS, len(PORTS))
+    return next(port for port in candidates if _is_free(port))
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 def engines_of(data_dir: Path) -> list[psutil.Process]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from standardwebhooks import Webhook
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 
 
 @dataclass(frozen=True)

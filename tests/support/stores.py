@@ -42,7 +42,7 @@ async def send_signed(
     fields: Mapping[str, str] | None = None,
 ) -> httpx.Response:
     """What a client does with a signed request, honestly unless told other headers or fields."""
-    async with httpx.AsyncClient(trust_env=False, verify=False) as http:
+    async with httpx.AsyncClient(trust_env=False, verify=False, timeout=60) as http:
         if signed.method == "POST":
             form = dict(signed.fields if fields is None else fields)
             file = {"file": ("blob", body, "application/x-of-the-part")}

@@ -20,7 +20,7 @@ from app.main import create_app
 from app.settings import Settings
 from tests.support.service import User
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 
 
 @dataclass

@@ -18,7 +18,7 @@ from app.worker.queue import open_queue
 from app.worker.supervisor import Supervisor
 from tests.support.databases import execute
 
-DEADLINE = 30.0
+DEADLINE = 60.0
 
 FileWork = Callable[[UUID], Awaitable[None]]
 

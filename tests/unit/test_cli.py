@@ -83,7 +83,7 @@ class TestToken:
     def test_says_so_in_one_line(self, run, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("JWT_JWKS_URL", "https://id.example/jwks")
         code, out, err = run("token", "--sub", "alice")
-        assert (code, out, err.count("\n")) == (1, "", 1)
+        assert (code, out, err.count("\n")) == (2, "", 1)
         assert "private key" in err
 
 
@@ -94,7 +94,7 @@ class TestErrors:
         monkeypatch.setenv("PORT", "sesame-123")
         monkeypatch.setenv("WORKERS", "0")
         code, out, err = run("token", "--sub", "alice")
-        assert (code, out, err.count("\n")) == (1, "", 1)
+        assert (code, out, err.count("\n")) == (2, "", 1)
         assert "PORT: " in err
         assert "WORKERS: " in err
         assert "sesame" not in err
@@ -102,7 +102,7 @@ class TestErrors:
     def test_unsafe_production_is_refused(self, run, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("ENVIRONMENT", "production")
         code, _, err = run("serve")
-        assert (code, err.count("\n")) == (1, 1)
+        assert (code, err.count("\n")) == (2, 1)
         assert "DATABASE_URL" in err
 
     @pytest.mark.parametrize("url", ["mysql://u:sesame@h/x", "postgresql://u:se@me@h:1:2/x"])
@@ -111,7 +111,7 @@ class TestErrors:
     ) -> None:
         monkeypatch.setenv("DATABASE_URL", url)
         code, out, err = run("migrate")
-        assert (code, out, err.count("\n")) == (1, "", 1)
+        assert (code, out, err.count("\n")) == (2, "", 1)
         assert "DATABASE_URL" in err
         assert not re.search("sesame|me@", err)
 
@@ -119,7 +119,7 @@ class TestErrors:
         Path("file").write_text("")
         monkeypatch.setenv("DATA_DIR", "file/data")
         code, _, err = run("token", "--sub", "alice")
-        assert (code, err.count("\n")) == (1, 1)
+        assert (code, err.count("\n")) == (2, 1)
         assert "file/data" in err
 
 

@@ -10,7 +10,7 @@ from app.service import live_hub
 from app.service.live_hub import End, LiveHub, Subscription
 from tests.fakes.change_feed import InMemoryChangeFeed
 
-DEADLINE = 5.0
+DEADLINE = 60.0
 
 
 class Bell:

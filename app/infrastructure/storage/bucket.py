@@ -1,11 +1,12 @@
 """The bucket of the local store, and the same documents for any other bucket."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from botocore.exceptions import ClientError
 
+from app.infrastructure.storage.capabilities import capabilities_of
 from app.infrastructure.storage.client import calling_client, open_session
 from app.infrastructure.storage.failures import FAILURES, code_of, unavailable
 from app.settings import Settings
@@ -70,7 +71,7 @@ def set_up_bucket(settings: Settings, origins: Sequence[str]) -> None:
     """
     client = calling_client(open_session(settings), settings)
     try:
-        _create(client, settings)
+        create_bucket(client, settings)
         if origins:
             client.put_bucket_cors(
                 Bucket=settings.s3_bucket, CORSConfiguration=cors_configuration(origins)
@@ -82,9 +83,17 @@ def set_up_bucket(settings: Settings, origins: Sequence[str]) -> None:
         client.close()
 
 
-def _create(client: "S3Client", settings: Settings) -> None:
+def create_bucket(client: "S3Client", settings: Settings) -> None:
+    """Create S3_BUCKET unless it is there. Raises what botocore does.
+
+    AWS wants its region in the body, except for us-east-1:
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html
+    """
+    asked: Any = {"Bucket": settings.s3_bucket}
+    if capabilities_of(settings).name == "aws" and settings.s3_region != "us-east-1":
+        asked["CreateBucketConfiguration"] = {"LocationConstraint": settings.s3_region}
     try:
-        client.create_bucket(Bucket=settings.s3_bucket)
+        client.create_bucket(**asked)
     except ClientError as error:
         if code_of(error) not in _EXISTS:
             raise

@@ -1,0 +1,1 @@
+"""What follows from what is seen of the surroundings: verdicts, and what mends each."""

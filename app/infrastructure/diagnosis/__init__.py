@@ -1,0 +1,1 @@
+"""Checks of what the service stands on, for the doctor."""

@@ -1,0 +1,119 @@
+"""Requests as a browser or an SDK would make them: no redirects followed, no retries."""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import urllib3
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NameResolutionError,
+    NewConnectionError,
+    ReadTimeoutError,
+    SSLError,
+)
+
+from app.exceptions.errors import StorageUnavailable
+
+MAX_BYTES = 64 * 1024
+"""Of an answer; what is asked for here is smaller."""
+
+AGENT = "slipway-doctor"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back; header names in lower case."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    @property
+    def code(self) -> str:
+        """S3's error code, such as `NoSuchBucket`; empty where there is none."""
+        return self._element("Code")
+
+    @property
+    def region(self) -> str:
+        """The region that the bucket is in, where the store says so.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html ("Response Elements")
+        """
+        return self.headers.get("x-amz-bucket-region", "") or self._element("Region")
+
+    def _element(self, name: str) -> str:
+        found = re.search(
+            rf"<{name}>([\w.-]{{1,100}})</{name}>", self.body.decode("utf-8", "replace")
+        )
+        return found[1] if found else ""
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.code}".strip()
+
+
+class Web:
+    """A client of whatever address a URL names. Raises `StorageUnavailable` when none answers."""
+
+    def __init__(self, timeout: float) -> None:
+        self._pool = urllib3.PoolManager(timeout=timeout, retries=False, maxsize=4)
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        form: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """With `form`, a multipart/form-data body of these fields and `body` as the file."""
+        return await asyncio.to_thread(self._send, method, url, headers or {}, body, form)
+
+    def _send(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        form: Mapping[str, str] | None,
+    ) -> Answer:
+        sent = {"User-Agent": AGENT, **headers}
+        if form is not None:
+            file = ("file", ("probe", body or b"", "application/octet-stream"))
+            body, kind = urllib3.encode_multipart_formdata([*form.items(), file])
+            sent["Content-Type"] = kind
+        try:
+            answer = self._pool.request(
+                method, url, headers=sent, body=body, redirect=False, preload_content=False
+            )
+            try:
+                content = answer.read(MAX_BYTES)
+            finally:
+                answer.close()
+        except (HTTPError, OSError, ValueError) as error:
+            raise StorageUnavailable(_explain(error, url)) from None
+        lowered = {name.lower(): value for name, value in answer.headers.items()}
+        return Answer(answer.status, lowered, content)
+
+    def close(self) -> None:
+        self._pool.clear()
+
+
+def _explain(error: Exception, url: str) -> str:
+    """What is wrong with the way there. Of the URL only the origin: the rest may be signed."""
+    origin = "/".join(url.split("/", 3)[:3])
+    match error:
+        case NameResolutionError():
+            return f"The name in {origin} is not known to DNS."
+        case NewConnectionError():
+            return f"Nothing listens at {origin}, or the network does not lead there."
+        case SSLError():
+            return (
+                f"TLS with {origin} fails: its certificate is not trusted, or it speaks plain HTTP."
+            )
+        case ConnectTimeoutError() | ReadTimeoutError():
+            return f"{origin} does not answer in time."
+    return f"{origin} breaks off, or does not speak HTTP."
