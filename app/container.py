@@ -300,6 +300,7 @@ def build_services(
         removal=removal,
         sweep=SweepService(
             repository=repository,
+            store=store,
             completion=completion,
             multipart=multipart,
             removal=removal,
