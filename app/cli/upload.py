@@ -73,9 +73,9 @@ def upload(
     """
     options = Options(policy, _pairs(metadata or []), _media_type(type))
     _check(paths, token_file)
+    key = token_of(token, token_file)
+    transport = connect(url, key, parallel)
     with well_ended("the same command again goes on where it stood"), ExitStack() as stack:
-        key = token_of(token, token_file)
-        transport = connect(url, key, parallel)
         found = list(_found(paths, name, stack))
         kept = stack.enter_context(
             journal(state_directory(os.environ), *_identity(paths, transport, key, options))
