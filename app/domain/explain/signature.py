@@ -198,10 +198,8 @@ def _required(
 
 def _next_step(evidence: Evidence) -> str:
     if evidence.url is None:
-        return (
-            "Add --url with the URL that was used, and --file with the id of the file: then they "
-            "can be compared."
-        )
+        file = "" if evidence.record else ", and --file with the id of the file"
+        return f"Add --url with the URL that was used{file}: then it can be compared."
     step = "Compare what the client sends with the list above (the browser's network tab shows it)."
     if evidence.record is None:
         step += " Add --file with the id of the file to see the values that were declared."
