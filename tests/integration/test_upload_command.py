@@ -20,6 +20,7 @@ from tests.support.chaos import error
 from tests.support.multipart import POLICIES
 from tests.support.processes import DEADLINE, free_port
 from tests.support.shell import Parts, Shell, doing, ended, first, part_number, shell
+from tests.support.terminals import read_all
 
 FILM = random.Random(7).randbytes(20 * MIB)
 """Four parts of 5 MiB under POLICIES."""
@@ -377,7 +378,7 @@ class TestManners:
         master, slave = os.openpty()
         process = await at.start("upload", "film.mp4", stderr=slave)
         os.close(slave)
-        shown = asyncio.get_running_loop().run_in_executor(None, _read_all, master)
+        shown = asyncio.get_running_loop().run_in_executor(None, read_all, master)
         done = await ended(process)
         text = await shown
         assert done.code == 0
@@ -419,14 +420,3 @@ class TestManners:
         write(at, "a.txt")
         at.env = {"DATABASE_URL": "nonsense", "STORAGE_TYPE": "nonsense", "S3_REGION": ""}
         assert (await at.upload("a.txt")).code == 0
-
-
-def _read_all(descriptor: int) -> str:
-    text = b""
-    try:
-        while chunk := os.read(descriptor, 65536):
-            text += chunk
-    except OSError:  # Linux's way to say that the other end is closed
-        pass
-    os.close(descriptor)
-    return text.decode()

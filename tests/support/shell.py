@@ -71,6 +71,13 @@ class Shell:
     user: Uploader
     env: dict[str, str] = field(default_factory=dict)
 
+    def afresh(self, directory: Path) -> "Shell":
+        """The same service for another user elsewhere, whom nothing befell yet."""
+        self.proxy.weather, self.clock.offset = fair, timedelta(0)
+        self.proxy.calls.clear()
+        self.service.calls.clear()
+        return dataclasses.replace(self, directory=directory, user=Uploader(self.user.api), env={})
+
     @property
     def token(self) -> str:
         return token_for(self.user.subject)
@@ -212,9 +219,9 @@ def first(times: int, bad: Weather, then: Weather) -> Weather:
     return weather
 
 
-def doing(action: Callable[[], None], then: Weather) -> Weather:
+def doing(action: Callable[[], object], then: Weather) -> Weather:
     """Something happens on this machine when the first byte is on its way."""
-    left: Sequence[Callable[[], None]] = [action]
+    left: Sequence[Callable[[], object]] = [action]
 
     async def weather(call: Call, forward: Forward) -> Answer | None:
         nonlocal left
