@@ -41,6 +41,7 @@ from app.repository.webhook_repository import PostgresWebhookRepository
 from app.service.completion import Completion
 from app.service.delivery import DeliveryService
 from app.service.doctor import Doctor
+from app.service.explain import ExplainService
 from app.service.file_storage import FileStorageService
 from app.service.live import LiveService
 from app.service.live_hub import LiveHub
@@ -301,6 +302,7 @@ def build_services(
         removal=removal,
         sweep=SweepService(
             repository=repository,
+            store=store,
             completion=completion,
             multipart=multipart,
             removal=removal,
@@ -403,3 +405,27 @@ def _settings_check(settings: Settings) -> Check:
         return [ok("They load, and the service would start with them.")]
 
     return Check(name="settings", title="Settings", examine=examine)
+
+
+@asynccontextmanager
+async def open_explain(
+    settings: Settings, *, signing_as_of: datetime
+) -> AsyncIterator[ExplainService]:
+    """What holds a failed request against its record, with URLs as of that moment.
+
+    Raises `StorageUnavailable` when there are no credentials to sign with.
+    """
+    async with AsyncExitStack() as stack:
+        database = build_database(settings)
+        await database.open()
+        stack.push_async_callback(database.close)
+        await check_current(database)
+        metrics = Metrics()
+        store = await open_s3_store(
+            settings,
+            clock=lambda: signing_as_of,
+            on_call=metrics.store_call,
+            on_signer=metrics.signer,
+        )
+        stack.push_async_callback(store.close)
+        yield ExplainService(FileStorageRepository(database), store)

@@ -83,7 +83,7 @@ class Settings(BaseSettings):
     s3_events_queue_url: str | None = Field(None, pattern=r"^https?://[^/]+/")
 
     webhook_allowed_networks: CommaSeparated = ()
-    webhook_concurrency: int = Field(20, ge=1, le=1000)
+    webhook_concurrency: int = Field(100, ge=1, le=1000)
 
     presign_expires_in: int = Field(900, ge=1, le=604800)
     upload_policies_file: Path | None = None

@@ -6,6 +6,7 @@ from app.cli.bucket import bucket
 from app.cli.doctor import doctor
 from app.cli.download import download
 from app.cli.events import events
+from app.cli.explain import explain
 from app.cli.jobs import jobs
 from app.cli.ls import ls
 from app.cli.manners import Mannered
@@ -26,7 +27,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-operators = (serve, worker, token, migrate, bucket, doctor, reconcile, openapi)
+operators = (serve, worker, token, migrate, bucket, doctor, explain, reconcile, openapi)
 clients = (upload, download, ls, rm)
 for command in (*operators, *clients):
     app.command()(command)

@@ -53,8 +53,11 @@ def token_of(token: str | None, token_file: str | None) -> str:
 
 
 def connect(url: str, token: str, connections: int) -> Transport:
-    """Raises `BadUrl` and `BadToken`; nothing is asked yet."""
-    return Transport(url, token, connections=connections)
+    """Nothing is asked yet. Raises `CommandError` for what cannot be an address or a token."""
+    try:
+        return Transport(url, token, connections=connections)
+    except ClientError as error:
+        raise CommandError(str(error)) from None
 
 
 def owner_of(token: str) -> str:

@@ -28,6 +28,10 @@ class Mannered(TyperGroup):
         except BrokenPipeError:
             _write_no_more()
             raise typer.Exit(READER_GONE) from None
+        except SystemExit as ended:
+            # Rich has silenced standard output by itself.
+            gone = isinstance(ended.__context__, BrokenPipeError)
+            raise (typer.Exit(READER_GONE) if gone else ended) from None
         except EXPECTED as error:
             print(f"slipway: {_one_line(error)}", file=sys.stderr)
             raise typer.Exit(getattr(error, "exit_code", COULD_NOT_RUN)) from None

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from app.cli.table import printable
 from app.domain.reconciliation import Finding, Kind
 from app.service.reconcile import Outcome, Stage
 
@@ -33,7 +34,7 @@ class TextReport:
         state = "repaired" if finding.repaired else "found"
         what = finding.key or f"owner {finding.owner}"
         line = "  ".join((f"{state:8}", f"{finding.kind:19}", what, finding.detail))
-        print(_printable(line.rstrip()))
+        print(printable(line.rstrip()))
 
     def end(self, outcome: Outcome, seconds: float) -> None:
         looked = ", ".join(f"{outcome.seen[s]:,} {s.replace('_', ' ')}" for s in Stage)
@@ -73,8 +74,3 @@ def _members(finding: Finding) -> dict[str, Any]:
     if finding.at is not None:
         values["at"] = f"{finding.at:%Y-%m-%dT%H:%M:%SZ}"
     return {name: value for name, value in values.items() if value not in ("", None)}
-
-
-def _printable(text: str) -> str:
-    """Without what could steer a terminal: whoever writes to the bucket chooses keys."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

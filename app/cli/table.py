@@ -1,4 +1,4 @@
-"""Columns for a terminal."""
+"""Text for a terminal."""
 
 from collections.abc import Sequence
 
@@ -10,3 +10,8 @@ def table(rows: Sequence[tuple[str, ...]]) -> list[str]:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
+
+
+def printable(text: str) -> str:
+    """Without what could steer a terminal: whoever writes to the bucket chooses keys."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

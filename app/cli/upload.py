@@ -5,7 +5,7 @@ import sys
 import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from typing import Annotated
 
 import typer
@@ -73,9 +73,9 @@ def upload(
     """
     options = Options(policy, _pairs(metadata or []), _media_type(type))
     _check(paths, token_file)
+    key = token_of(token, token_file)
+    transport = connect(url, key, parallel)
     with well_ended("the same command again goes on where it stood"), ExitStack() as stack:
-        key = token_of(token, token_file)
-        transport = connect(url, key, parallel)
         found = list(_found(paths, name, stack))
         kept = stack.enter_context(
             journal(state_directory(os.environ), *_identity(paths, transport, key, options))
@@ -84,8 +84,12 @@ def upload(
         shown = stack.enter_context(
             display(files=len(found), size=size, as_json=as_json, quiet=quiet)
         )
+        store = stack.enter_context(closing(Store()))
         pool = stack.enter_context(threads(parallel))
-        _run(found, _uploads(Api(transport), kept, options, not no_checksum, pool, shown), shown)
+        uploads = _uploads(
+            Api(transport), Delivery(store), kept, options, not no_checksum, pool, shown
+        )
+        _run(found, uploads, shown)
         kept.is_settled = paths == [STDIN] or not shown.failed
     raise typer.Exit(FOUND if shown.failed else 0)
 
@@ -98,7 +102,13 @@ def _run(found: Sequence[Found], uploads: Uploads, shown: Display) -> None:
 
 
 def _uploads(
-    api: Api, kept: Journal, options: Options, checksums: bool, pool: Executor, shown: Display
+    api: Api,
+    delivery: Delivery,
+    kept: Journal,
+    options: Options,
+    checksums: bool,
+    pool: Executor,
+    shown: Display,
 ) -> Uploads:
     creation = Creation(
         api=api,
@@ -111,7 +121,7 @@ def _uploads(
     single = SingleUpload(
         api=api,
         creation=creation,
-        delivery=Delivery(Store()),
+        delivery=delivery,
         journal=kept,
         on_sent=shown.sent,
         on_note=shown.note,

@@ -50,6 +50,12 @@ class Store:
     def __init__(self) -> None:
         self._tls = ssl.create_default_context()
         self._local = threading.local()
+        self._all: list[http.client.HTTPConnection] = []
+
+    def close(self) -> None:
+        """Once nobody sends any more."""
+        for connection in self._all:
+            connection.close()
 
     def put(
         self, url: str, slice: Slice, headers: Mapping[str, str], on_sent: Callable[[int], None]
@@ -72,6 +78,7 @@ class Store:
         place = f"{parts.scheme}://{parts.netloc}"
         if place not in known:
             known[place] = self._new(parts.scheme, parts.netloc)
+            self._all.append(known[place])
         return known[place]
 
     def _new(self, scheme: str, netloc: str) -> http.client.HTTPConnection:

@@ -36,7 +36,8 @@ class Unfinished:
         self._data, self._notes = data, notes
         self._size = file.file_size
         self.plan = plan_parts(file.file_size, PART_SIZE)
-        self._done = self._taken_up({"etag": file.etag, "part_size": self.plan.part_size})
+        with explained(path):
+            self._done = self._taken_up({"etag": file.etag, "part_size": self.plan.part_size})
 
     @property
     def missing(self) -> list[int]:
@@ -88,8 +89,7 @@ class Unfinished:
         _notes_of(self._path).unlink()
 
     def discard(self) -> None:
-        for path in (_notes_of(self._path), self._path):
-            path.unlink(missing_ok=True)
+        _discard(self._path)
 
     def _taken_up(self, head: dict[str, Any]) -> set[int]:
         lines = _lines(self._notes)
@@ -118,13 +118,19 @@ def unfinished(file: File, folder: Path) -> Iterator[Unfinished]:
             data = stack.enter_context(_opened(path, 0o666))
             _lock(data, path)
             notes = stack.enter_context(_opened(_notes_of(path), 0o600, os.O_APPEND))
-            begun = Unfinished(path, data, notes, file)
+        begun = None
         try:
+            begun = Unfinished(path, data, notes, file)
             yield begun
         except BaseException:
-            if not begun.size_done:
-                begun.discard()
+            if not (begun and begun.size_done):
+                _discard(path)
             raise
+
+
+def _discard(path: Path) -> None:
+    for each in (_notes_of(path), path):
+        each.unlink(missing_ok=True)
 
 
 def _notes_of(path: Path) -> Path:

@@ -50,6 +50,7 @@ def _index(*columns: str, where: str | None = None) -> Any:  # ormar's annotatio
 
 
 _LISTED = "deleted_at IS NULL"
+_PENDING = "status = 'pending'"
 MOVES = "from_status IS NOT NULL OR event = 'deleted'"
 """Which lines of the audit trail tell of a change that somebody may wait for."""
 
@@ -222,7 +223,7 @@ class WebhookModel(ormar.Model):
 
 class WebhookDeliveryModel(ormar.Model):
     """`webhook_deliveries`: one row per `Delivery`; `event_id` is the line of the audit trail it
-    tells, NULL where it tells none.
+    tells, NULL where it tells none. From `due_at` on a worker may claim it.
 
     Without foreign keys: what is left of a webhook that was removed goes with its age.
     """
@@ -233,6 +234,8 @@ class WebhookDeliveryModel(ormar.Model):
             _one_of("status", DeliveryStatus),
             UniqueConstraint("message_id", name="uq_webhook_deliveries_message_id"),
             _index("webhook_id", "id"),
+            _index("webhook_id", "due_at", "id", where=_PENDING),
+            _index("webhook_id", "file_id", "id", where=_PENDING),
         ],
     )
 
@@ -247,5 +250,6 @@ class WebhookDeliveryModel(ormar.Model):
     attempts: int = ormar.Integer(nullable=False, server_default=text("0"))
     attempted_at: datetime | None = utc_field(nullable=True)
     next_attempt_at: datetime | None = utc_field(nullable=True)
+    due_at: datetime = utc_field(nullable=False, server_default=text("'-infinity'"))
     response_status: int | None = ormar.Integer(nullable=True)
     error: str | None = ormar.Text(nullable=True)

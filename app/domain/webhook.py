@@ -38,6 +38,14 @@ SUSTAINED_FAILURE = timedelta(days=3)
 
 DELIVERIES_KEPT = timedelta(days=30)
 
+CLAIM_LIFE = timedelta(seconds=30)
+"""How long a worker has for an attempt that it has claimed. If it has told nothing of it by then,
+it died, and the next worker sends it again."""
+
+SHARES = 10
+"""Of what a worker sends at once an endpoint gets one in so many: however long it is silent, others
+have the rest."""
+
 MAX_ERROR_LENGTH = 200
 
 PAUSED = "Paused by a call."
@@ -137,6 +145,19 @@ class Outgoing:
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """What a worker takes on: until `until`, `most` deliveries in all and `most_each` to each
+    webhook, or one to a webhook that is failing. `under_way` counts what it has taken already.
+    """
+
+    now: datetime
+    until: datetime
+    most: int
+    most_each: int
+    under_way: Mapping[UUID, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What one attempt came to: the status of the answer, or without one the error.
 
@@ -150,6 +171,11 @@ class Outcome:
     @property
     def is_delivered(self) -> bool:
         return self.status is not None and 200 <= self.status < 300
+
+
+def share_of(at_once: int) -> int:
+    """How many of these may be under way to one endpoint."""
+    return max(1, at_once // SHARES)
 
 
 def after_attempt(

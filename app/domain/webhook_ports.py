@@ -1,11 +1,11 @@
 """What webhooks ask of the outside world."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from app.domain.webhook import Delivery, Outcome, Outgoing, Webhook
+from app.domain.webhook import Claim, Delivery, Outcome, Outgoing, Webhook
 
 Send = Callable[[str, Mapping[str, str], bytes], Awaitable[Outcome]]
 """POST a body with these headers to a URL, once, in bounded time; it never raises."""
@@ -16,7 +16,7 @@ Sign = Callable[[str, str, datetime, bytes], str]
 
 class WebhookRepository(Protocol):
     """Webhooks and their deliveries. The repository of the files adds a delivery for each move
-    that an enabled webhook wants, and defers the job that makes it, in the move's own transaction.
+    that an enabled webhook wants in the move's own transaction.
 
     Every method raises `DatabaseUnavailable` when PostgreSQL does not answer.
     """
@@ -52,15 +52,21 @@ class WebhookRepository(Protocol):
         ...
 
     async def replay(self, webhook_id: UUID, message_id: UUID) -> Delivery | None:
-        """Send a delivery again, from its first attempt on; None when there is none."""
+        """Send a delivery again, from its first attempt on, and at once what it waits for; None
+        when there is none."""
         ...
 
-    async def outgoing(self, delivery_id: int) -> Outgoing | None:
-        """A delivery with all that is to be sent; None when it or its webhook is gone."""
+    async def claim(self, claim: Claim) -> list[Outgoing]:
+        """Deliveries that are due, with all that is to be sent, for this caller alone until then.
+
+        Of each file only the first that a webhook has not been told. Of webhooks for which equally
+        much is under way, none comes first for long.
+        """
         ...
 
-    async def note(self, delivery: Delivery) -> None:
-        """Write what became of an attempt."""
+    async def note(self, deliveries: Sequence[Delivery]) -> None:
+        """Write what became of attempts, which ends their claims: what is pending still is due at
+        its next attempt, or now. What has ended already stays as it is."""
         ...
 
     async def forget(self, before: datetime, *, limit: int) -> int:

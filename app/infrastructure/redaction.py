@@ -40,17 +40,18 @@ def _has_hint(folded: bytes) -> bool:
 def _redacted(value: Any) -> Any:
     """Strings lose the lines that hold a credential; what JSON cannot say becomes a string."""
     if isinstance(value, str):
-        return _redacted_text(value)
+        return redacted_text(value)
     if isinstance(value, dict):
         return {str(k): MASK if _is_secret_key(str(k)) else _redacted(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [_redacted(item) for item in value]
     if value is None or isinstance(value, int | float):
         return value
-    return _redacted_text(str(value))
+    return redacted_text(str(value))
 
 
-def _redacted_text(text: str) -> str:
+def redacted_text(text: str) -> str:
+    """The text, its lines that hold a credential masked."""
     if not _has_hint(text.lower().encode("utf-8", "replace")):
         return text
     lines = text.split("\n")

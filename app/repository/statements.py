@@ -128,9 +128,8 @@ WITH moved AS (
     RETURNING id, at, {webhook_statements.EVENT_NAME} AS name
 ), settled AS ({quota_statements.settling("moved", "$2", _FIRST_COUNTER)}
 ), deferred AS ({_deferred("moved", _FIRST_COUNTER + len(quota_statements.COUNTERS))}
-), offered AS ({webhook_statements.offering("told", "$1", "$2")}
-), sent AS ({webhook_statements.deferring("offered")})
-SELECT EXISTS (SELECT FROM moved), (SELECT count(*) FROM deferred), (SELECT count(*) FROM sent)
+), offered AS ({webhook_statements.offering("told", "$1", "$2")})
+SELECT EXISTS (SELECT FROM moved), (SELECT count(*) FROM deferred)
 """
 """Compare and set: id, owner, status, ends_at and upload_id before; MUTABLE_COLUMNS; an array per
 EVENT_COLUMNS; what to add to the owner's counters; an array per JOB_COLUMNS."""

@@ -1,7 +1,7 @@
 """Webhooks and their deliveries, in PostgreSQL."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
@@ -9,7 +9,7 @@ from uuid import UUID
 
 from app.database.config import Database
 from app.database.engine import Connection
-from app.domain.webhook import TEST, Delivery, DeliveryStatus, Outgoing, Webhook
+from app.domain.webhook import TEST, Claim, Delivery, DeliveryStatus, Outgoing, Webhook
 from app.repository import webhook_statements as statements
 from app.repository.mapping import Row, to_uuid
 from app.repository.webhook_statements import (
@@ -19,7 +19,7 @@ from app.repository.webhook_statements import (
     WEBHOOK_COLUMNS,
 )
 
-_attempt_values = attrgetter(*ATTEMPT_COLUMNS)
+_attempt_values = attrgetter("id", *ATTEMPT_COLUMNS)
 _UUIDS = ("message_id", "webhook_id", "file_id")
 
 
@@ -82,25 +82,34 @@ class PostgresWebhookRepository:
             lambda connection: connection.fetch(statements.OFFER_TEST, webhook_id, now),
             repeatable=False,
         )
+        self._database.wake_listeners()
         return _to_delivery(row)
 
     async def replay(self, webhook_id: UUID, message_id: UUID) -> Delivery | None:
         row = await self._database.ask(
             lambda connection: connection.fetchrow(statements.REPLAY, webhook_id, message_id)
         )
+        self._database.wake_listeners()
         return _to_delivery(row) if row else None
 
-    async def outgoing(self, delivery_id: int) -> Outgoing | None:
-        row = await self._database.ask(
-            lambda connection: connection.fetchrow(statements.OUTGOING, delivery_id)
+    async def claim(self, claim: Claim) -> list[Outgoing]:
+        busy = claim.under_way
+        values = (
+            claim.now,
+            claim.until,
+            claim.most,
+            claim.most_each,
+            list(busy),
+            list(busy.values()),
         )
-        return _to_outgoing(row) if row else None
+        rows = await self._database.ask(
+            lambda connection: connection.fetch(statements.CLAIM, *values), repeatable=False
+        )
+        return [_to_outgoing(row) for row in rows]
 
-    async def note(self, delivery: Delivery) -> None:
-        values = _attempt_values(delivery)
-        await self._database.ask(
-            lambda connection: connection.execute(statements.NOTE, delivery.id, *values)
-        )
+    async def note(self, deliveries: Sequence[Delivery]) -> None:
+        columns = zip(*map(_attempt_values, deliveries), strict=True)
+        await self._database.ask(lambda connection: connection.execute(statements.NOTE, *columns))
 
     async def forget(self, before: datetime, *, limit: int) -> int:
         forgotten: int = await self._database.ask(

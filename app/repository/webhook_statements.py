@@ -1,13 +1,12 @@
 # ruff: noqa: S608 -- what is put into the texts is column names and expressions of ours
 """SQL for webhooks, with asyncpg's numbered parameters. Each statement is one transaction."""
 
+from sqlalchemy.dialects.postgresql import dialect
+
 from app.database.models import WebhookDeliveryModel, WebhookModel
 from app.domain.webhook import TEST
 
-QUEUE = "webhooks"
-"""The queue of the jobs that deliver."""
-
-TASK = "deliver"
+_DIALECT = dialect()  # type: ignore[no-untyped-call]
 
 EVENT_NAME = """
     CASE WHEN event = 'deleted' THEN 'file.deleted'
@@ -19,7 +18,7 @@ WEBHOOK_COLUMNS = tuple(column.name for column in WebhookModel.ormar_config.tabl
 DELIVERY_COLUMNS = tuple(
     column.name
     for column in WebhookDeliveryModel.ormar_config.table.columns
-    if column.name != "event_id"
+    if column.name not in ("event_id", "due_at")
 )
 FILE_FACTS = ("owner", "key", "filename", "type", "file_size", "policy", "metadata")
 """Columns of a file that never change: what is told of it is the same at every attempt."""
@@ -39,6 +38,11 @@ ATTEMPT_COLUMNS = (
     "error",
 )
 
+_ATTEMPTS = ", ".join(
+    f"${number}::{WebhookDeliveryModel.ormar_config.table.columns[name].type.compile(_DIALECT)}[]"
+    for number, name in enumerate(ATTEMPT_COLUMNS, 2)
+)
+
 
 def offering(source: str, file_id: str, owner: str) -> str:
     """The query that notes, for each event in `source`, its delivery to whoever wants it.
@@ -52,27 +56,7 @@ def offering(source: str, file_id: str, owner: str) -> str:
     WHERE (webhooks.owner = {owner} OR webhooks.owner IS NULL)
         AND webhooks.disabled_at IS NULL AND {source}.name IS NOT NULL
         AND (webhooks.events IS NULL OR webhooks.events ? {source}.name)
-    RETURNING id, webhook_id, coalesce(file_id, message_id) AS about
     """
-
-
-def deferring(source: str) -> str:
-    """The query that defers a job for each row of `source`, in their order.
-
-    A later job waits while one with its lock is under way or to be tried again: a webhook is told
-    of a file's moves in their order. Without rows the queue is not touched.
-    """
-    return f"""
-    SELECT procrastinate_defer_jobs_v1(array_agg(
-        ROW('{QUEUE}', '{TASK}', 0, {_lock(source)}, NULL,
-            json_build_object('delivery_id', id), NULL)
-        ::procrastinate_job_to_defer_v1
-    )) FROM {source} HAVING count(*) > 0
-    """
-
-
-def _lock(row: str) -> str:
-    return f"{row}.webhook_id || ':' || {row}.about"
 
 
 def _numbered(first: int, names: tuple[str, ...]) -> str:
@@ -106,50 +90,98 @@ ORDER BY id DESC LIMIT $3
 """
 
 OFFER_TEST = f"""
-WITH offered AS (
-    INSERT INTO webhook_deliveries (webhook_id, event, created_at) VALUES ($1, '{TEST}', $2)
-    RETURNING *, coalesce(file_id, message_id) AS about
-), sent AS ({deferring("offered")})
-SELECT {_DELIVERY}, (SELECT count(*) FROM sent) FROM offered
+INSERT INTO webhook_deliveries (webhook_id, event, created_at) VALUES ($1, '{TEST}', $2)
+RETURNING {_DELIVERY}
 """
+
+_WAITS = "delivery.due_at = delivery.next_attempt_at"
+"""For its next attempt: one that is claimed is due when its claim lapses."""
 
 REPLAY = f"""
 WITH again AS (
-    UPDATE webhook_deliveries SET status = 'pending', attempts = 0, next_attempt_at = NULL
+    UPDATE webhook_deliveries AS delivery
+    SET status = 'pending', attempts = 0, next_attempt_at = NULL,
+        due_at = CASE WHEN status = 'pending' AND NOT coalesce({_WAITS}, false) THEN due_at
+            ELSE '-infinity' END
     WHERE webhook_id = $1 AND message_id = $2
-    RETURNING *, coalesce(file_id, message_id) AS about
+    RETURNING *
 ), hurried AS (
-    UPDATE procrastinate_jobs SET scheduled_at = NULL FROM again
-    WHERE procrastinate_jobs.status = 'todo' AND lock = {_lock("again")}
-    RETURNING args ->> 'delivery_id' AS delivery_id
-), lost AS (
-    SELECT * FROM again
-    WHERE NOT EXISTS (SELECT FROM hurried WHERE hurried.delivery_id = again.id::text)
-), sent AS ({deferring("lost")})
-SELECT {_DELIVERY}, (SELECT count(*) FROM sent) FROM again
+    UPDATE webhook_deliveries AS delivery SET due_at = '-infinity' FROM again
+    WHERE delivery.webhook_id = $1 AND delivery.file_id = again.file_id AND delivery.id < again.id
+        AND delivery.status = 'pending' AND {_WAITS}
+)
+SELECT {_DELIVERY} FROM again
 """
-"""From its first attempt on, now. One that waits for its next attempt has a job, which is hurried
-with those before it; for another one there is a new job."""
+"""From its first attempt on, now, and what it waits behind too. What is under way goes on."""
 
 _OUTGOING = ", ".join(
-    [f"webhook_deliveries.{name} AS delivery_{name}" for name in DELIVERY_COLUMNS]
+    [f"claimed.{name} AS delivery_{name}" for name in DELIVERY_COLUMNS]
     + [f"webhooks.{name} AS webhook_{name}" for name in WEBHOOK_COLUMNS]
     + [f"files.{name} AS file_{name}" for name in FILE_FACTS]
     + [f"file_events.{name} AS event_{name}" for name in EVENT_FACTS]
 )
-OUTGOING = f"""
-SELECT {_OUTGOING} FROM webhook_deliveries
-JOIN webhooks ON webhooks.id = webhook_deliveries.webhook_id
-LEFT JOIN file_events ON file_events.id = webhook_deliveries.event_id
-LEFT JOIN files ON files.id = webhook_deliveries.file_id
-WHERE webhook_deliveries.id = $1
+
+# The webhooks for which something waits, one probe of an index for each: what waits may be much,
+# at an endpoint that is down. Only the index of what is pending has that order.
+_WAITING = """
+    (SELECT webhook_id FROM webhook_deliveries WHERE status = 'pending'
+     ORDER BY webhook_id, due_at, id LIMIT 1)
+    UNION ALL
+    SELECT (
+        SELECT webhook_id FROM webhook_deliveries
+        WHERE status = 'pending' AND webhook_id > waiting.webhook_id
+        ORDER BY webhook_id, due_at, id LIMIT 1
+    ) FROM waiting WHERE webhook_id IS NOT NULL
 """
 
-NOTE = f"""
-UPDATE webhook_deliveries SET {_numbered(2, ATTEMPT_COLUMNS)}
-WHERE id = $1 AND status = 'pending'
+
+def _one(table: str, condition: str, join: str = "JOIN") -> str:
+    """By its index, row for row, however many the planner takes them for."""
+    return f"{join} LATERAL (SELECT * FROM {table} WHERE {condition} LIMIT 1) AS {table} ON true"
+
+
+_HEADS = """
+    SELECT id, due_at FROM webhook_deliveries AS head
+    WHERE webhook_id = webhooks.id AND status = 'pending' AND due_at <= $1 AND NOT EXISTS (
+        SELECT FROM webhook_deliveries AS earlier
+        WHERE earlier.webhook_id = head.webhook_id AND earlier.file_id = head.file_id
+            AND earlier.status = 'pending' AND earlier.id < head.id
+    )
+    ORDER BY webhook_id, due_at, id
+    LIMIT greatest(0, share.most - share.under_way) FOR UPDATE SKIP LOCKED
 """
-"""Once it has ended, a late word of a worker that had stalled changes nothing."""
+
+_TRIED = "webhooks.failing_since IS NOT NULL AND webhooks.disabled_at IS NULL"
+"""Whether it is only seen whether its endpoint is well again. To a disabled one nothing is sent."""
+
+CLAIM = f"""
+WITH RECURSIVE waiting AS ({_WAITING}), due AS MATERIALIZED (
+    SELECT heads.id FROM waiting {_one("webhooks", "id = waiting.webhook_id")}
+    LEFT JOIN unnest($5::uuid[], $6::int[]) AS busy (id, under_way) ON busy.id = webhooks.id
+    CROSS JOIN LATERAL (SELECT coalesce(busy.under_way, 0) AS under_way,
+        CASE WHEN {_TRIED} THEN 1 ELSE $4::int END AS most) AS share
+    CROSS JOIN LATERAL ({_HEADS}) AS heads
+    ORDER BY share.under_way, heads.due_at, heads.id LIMIT $3
+), claimed AS (
+    UPDATE webhook_deliveries SET due_at = $2 WHERE id = ANY(ARRAY(SELECT id FROM due)) RETURNING *
+)
+SELECT {_OUTGOING} FROM claimed {_one("webhooks", "id = claimed.webhook_id")}
+{_one("file_events", "id = claimed.event_id", "LEFT JOIN")}
+{_one("files", "id = claimed.file_id", "LEFT JOIN")}
+"""
+"""Now, the claim's end, how many, how many for each webhook; ids of webhooks and how many are
+under way to them. Who claims at the same moment passes the rows of another by, or finds them due
+no more."""
+
+NOTE = f"""
+UPDATE webhook_deliveries
+SET {", ".join(f"{name} = new.{name}" for name in ATTEMPT_COLUMNS)},
+    due_at = coalesce(new.next_attempt_at, '-infinity')
+FROM unnest($1::bigint[], {_ATTEMPTS}) AS new (id, {", ".join(ATTEMPT_COLUMNS)})
+WHERE webhook_deliveries.id = new.id AND webhook_deliveries.status = 'pending'
+"""
+"""An array of ids, and one per ATTEMPT_COLUMNS. Once it has ended, a late word of a worker that had
+stalled changes nothing."""
 
 FORGET = """
 WITH oldest AS (

@@ -19,7 +19,8 @@ Owner = Annotated[
     Path(
         min_length=1,
         max_length=255,
-        pattern=r"^[^\x00-\x1f\x7f]+$",
+        # U+FFFD stands for bytes that are not UTF-8: whose quota that is, nobody knows.
+        pattern=r"^[^\x00-\x1f\x7f\ufffd]+$",
         description="The `sub` of the owner's tokens.",
     ),
 ]

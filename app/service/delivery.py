@@ -1,14 +1,17 @@
-"""Telling webhooks: one attempt at one delivery."""
+"""Telling webhooks: deliveries are claimed, attempted, and noted."""
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from uuid import UUID
 
 import structlog
 
 from app.domain.webhook import (
+    CLAIM_LIFE,
     DELIVERIES_KEPT,
+    Claim,
     Delivery,
     DeliveryStatus,
     Outcome,
@@ -17,6 +20,7 @@ from app.domain.webhook import (
     after_attempt,
     given_up,
     health_after,
+    share_of,
 )
 from app.domain.webhook_ports import Send, Sign, WebhookRepository
 
@@ -26,6 +30,8 @@ JITTER = 0.1
 BATCH = 1000
 
 _DISABLED = "The webhook is disabled: nothing was sent."
+
+_BROKEN = "The service could not send it."
 
 log = structlog.get_logger(__name__)
 
@@ -50,19 +56,39 @@ class DeliveryService:
         self._on_attempt = on_attempt
         self._on_disabled = on_disabled
 
-    async def deliver(self, delivery_id: int) -> datetime | None:
-        """Send it, and say when to try again; None when there is nothing left to do.
+    async def claim(self, most: int, under_way: Mapping[UUID, int]) -> list[Outgoing]:
+        """Take on up to `most` deliveries that are due, besides what is `under_way` to webhooks.
+
+        An endpoint gets its share of both together. Raises `DatabaseUnavailable`.
+        """
+        now = self._clock()
+        total = most + sum(under_way.values())
+        return await self._repository.claim(
+            Claim(now, now + CLAIM_LIFE, most, share_of(total), under_way)
+        )
+
+    async def attempt(self, outgoing: Outgoing) -> Delivery:
+        """Send it: the delivery after that, which is to be noted.
 
         Raises `DatabaseUnavailable`; what was sent will be sent again.
         """
-        outgoing = await self._repository.outgoing(delivery_id)
-        if outgoing is None or outgoing.delivery.status is not DeliveryStatus.PENDING:
-            return None
         if not outgoing.webhook.is_enabled:
-            await self._repository.note(given_up(outgoing.delivery, _DISABLED))
-            return None
-        outcome = await self._attempt(outgoing)
-        return await self._settle(outgoing, outcome)
+            return given_up(outgoing.delivery, _DISABLED)
+        outcome = await self._send_signed(outgoing)
+        # Before it is noted: what is settled is not tried again, and disables nothing any more.
+        await self._note_health(outgoing.webhook, outcome, self._clock())
+        return self._after(outgoing, outcome)
+
+    def failed(self, outgoing: Outgoing) -> Delivery:
+        """The delivery after an attempt that a defect of ours has ended."""
+        return self._after(outgoing, Outcome(error=_BROKEN))
+
+    async def note(self, deliveries: Sequence[Delivery]) -> None:
+        """Write what became of them; one that is as it was is due again at once.
+
+        Raises `DatabaseUnavailable`.
+        """
+        await self._repository.note(deliveries)
 
     async def forget(self) -> int:
         """Drop the deliveries that are older than DELIVERIES_KEPT; how many there were."""
@@ -71,7 +97,13 @@ class DeliveryService:
             total += forgotten
         return total
 
-    async def _attempt(self, outgoing: Outgoing) -> Outcome:
+    def _after(self, outgoing: Outgoing, outcome: Outcome) -> Delivery:
+        jitter = random.uniform(0, JITTER)  # noqa: S311 -- no secret
+        after = after_attempt(outgoing.delivery, outcome, self._clock(), jitter)
+        self._on_attempt(_verdict(after))
+        return after
+
+    async def _send_signed(self, outgoing: Outgoing) -> Outcome:
         now, name, body = self._clock(), outgoing.delivery.name, _body(outgoing)
         signatures = [
             self._sign(secret, name, now, body) for secret in outgoing.webhook.secrets(now)
@@ -84,16 +116,6 @@ class DeliveryService:
             "webhook-signature": " ".join(signatures),
         }
         return await self._send(outgoing.webhook.url, headers, body)
-
-    async def _settle(self, outgoing: Outgoing, outcome: Outcome) -> datetime | None:
-        now = self._clock()
-        jitter = random.uniform(0, JITTER)  # noqa: S311 -- no secret
-        after = after_attempt(outgoing.delivery, outcome, now, jitter)
-        self._on_attempt(_verdict(after))
-        # In this order: what is settled is not tried again, and would disable nothing any more.
-        await self._note_health(outgoing.webhook, outcome, now)
-        await self._repository.note(after)
-        return after.next_attempt_at
 
     async def _note_health(self, webhook: Webhook, outcome: Outcome, now: datetime) -> None:
         after = health_after(webhook, outcome, now)

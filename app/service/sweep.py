@@ -11,7 +11,7 @@ from app.domain.event import SWEEP
 from app.domain.file import FileRecord, FileStatus, UploadMethod
 from app.domain.idempotency import WINDOW
 from app.domain.policy import Policies
-from app.domain.ports import FileRepository
+from app.domain.ports import FileRepository, ObjectStore
 from app.domain.transition import on_arrival
 from app.exceptions.errors import (
     ObjectMissing,
@@ -50,6 +50,7 @@ class SweepService:
         self,
         *,
         repository: FileRepository,
+        store: ObjectStore,
         completion: Completion,
         multipart: MultipartService,
         removal: RemovalService,
@@ -57,6 +58,7 @@ class SweepService:
         clock: Callable[[], datetime],
     ) -> None:
         self._repository = repository
+        self._store = store
         self._completion = completion
         self._multipart = multipart
         self._removal = removal
@@ -84,9 +86,17 @@ class SweepService:
         while batch := await due(now, after=last, limit=BATCH):
             outcomes = await _all(work, batch)
             report.update(outcomes)
-            if outcomes["postponed"] == len(batch):
-                break  # The store is down; the next pass begins here again.
+            if outcomes["postponed"] == len(batch) and not await self._store_answers():
+                break  # The next pass begins here again.
             last = batch[-1]
+
+    async def _store_answers(self) -> bool:
+        """Or else it may refuse these files alone, which must not keep the others waiting."""
+        try:
+            await self._store.ping()
+        except RetryableError:
+            return False
+        return True
 
     async def end(self, record: FileRecord) -> str:
         """What became of a pending record past its end: `uploaded`, `refused`, `expired`, or

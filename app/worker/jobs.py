@@ -27,9 +27,11 @@ FIRST = 10
 
 EVERY_MINUTE = "* * * * *"
 EVERY_15_SECONDS = "* * * * * */15"
+EVERY_HOUR = "17 * * * *"
 
 FileWork = Callable[[UUID], Awaitable[None]]
 Sweep = Callable[[], Awaitable[Mapping[str, int]]]
+Forget = Callable[[], Awaitable[int]]
 
 log = structlog.get_logger(__name__)
 
@@ -73,3 +75,20 @@ def add_periodic_jobs(app: App, sweep: Sweep) -> None:
     )
     async def run_retry_stalled(context: JobContext, /, timestamp: int) -> None:
         await retry_stalled(context.app.job_manager)
+
+
+def add_forgetting(app: App, forget: Forget) -> None:
+    """Once an hour the end of the deliveries to webhooks that are old."""
+
+    @app.periodic(cron=EVERY_HOUR)
+    @app.task(
+        name="forget_deliveries",
+        queue=MAINTENANCE,
+        priority=FIRST,
+        lock="forget_deliveries",
+        queueing_lock="forget_deliveries",
+    )
+    async def run_forget(timestamp: int) -> None:
+        forgotten = await forget()
+        if forgotten:
+            log.info("deliveries_forgotten", count=forgotten)

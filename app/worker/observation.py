@@ -4,7 +4,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from typing import Any
 
 import structlog
@@ -20,14 +19,6 @@ from app.infrastructure.metrics import Metrics
 WORKER_NAME = "slipway"
 
 log = structlog.get_logger(__name__)
-
-
-class Again(Exception):
-    """Raised by a job that has done all it can for now, and is to run again `at` that time."""
-
-    def __init__(self, at: datetime) -> None:
-        super().__init__(at)
-        self.at = at
 
 
 class Observer:
@@ -90,8 +81,8 @@ def _is_periodic(task: Task[Any, Any, Any]) -> bool:
 
 def _tell(outcome: str, error: BaseException | None, seconds: float) -> None:
     duration_ms = round(seconds * 1000, 2)
-    if error is None or isinstance(error, Again):
-        log.debug("job_again" if error else "job_done", duration_ms=duration_ms)
+    if error is None:
+        log.debug("job_done", duration_ms=duration_ms)
         return
     write = log.error if outcome == "failed" else log.warning
     # An expected error says all in a line; for the rest somebody will want to know where.

@@ -18,18 +18,19 @@ import uvloop
 from procrastinate import App
 
 from app.container import Container, open_container
+from app.database.listening import Listener
 from app.domain.job import JobName
 from app.infrastructure.events.sqs import QueuedMessage, SqsQueue
 from app.infrastructure.metrics import Metrics
 from app.service.storage_events import read_json
 from app.settings import Settings
 from app.worker.events import RECEIVERS, VISIBILITY, EventConsumer
-from app.worker.jobs import add_file_jobs, add_periodic_jobs
+from app.worker.jobs import add_file_jobs, add_forgetting, add_periodic_jobs
 from app.worker.observation import Observer, quieten
 from app.worker.probes import Member, create_probes
 from app.worker.queue import open_queue
 from app.worker.supervisor import Supervisor
-from app.worker.webhooks import WEBHOOKS, add_webhook_jobs
+from app.worker.webhooks import Deliverer
 
 log = structlog.get_logger(__name__)
 
@@ -71,23 +72,10 @@ def _stop(members: Sequence[Member]) -> None:
         member.stop()
 
 
-def open_deliverer(settings: Settings, container: Container) -> Supervisor:
-    """What tells webhooks, apart from the other jobs: an endpoint that is slow holds up none."""
-
-    @asynccontextmanager
-    async def open_webhooks(on_failure: Callable[[], None]) -> AsyncIterator[App]:
-        async with _queue(settings, on_failure) as app:
-            deliveries = container.deliveries
-            add_webhook_jobs(app, deliveries.deliver, deliveries.forget)
-            yield app
-
-    return Supervisor(
-        open_webhooks,
-        Observer(container.metrics),
-        concurrency=settings.webhook_concurrency,
-        queues=[WEBHOOKS],
-        name="webhooks",
-    )
+def open_deliverer(settings: Settings, container: Container) -> Deliverer:
+    """What tells webhooks."""
+    listener = Listener(_database_url(settings))
+    return Deliverer(container.deliveries, listener.listen, at_once=settings.webhook_concurrency)
 
 
 @asynccontextmanager
@@ -129,14 +117,22 @@ async def open_jobs(
         }
         add_file_jobs(app, work)
         add_periodic_jobs(app, container.sweep.run)
+        add_forgetting(app, container.deliveries.forget)
         yield app
 
 
 def _queue(settings: Settings, on_failure: Callable[[], None]) -> AbstractAsyncContextManager[App]:
+    return open_queue(
+        _database_url(settings),
+        statement_timeout=settings.database_timeout,
+        on_failure=on_failure,
+    )
+
+
+def _database_url(settings: Settings) -> str:
     if settings.database_url is None:
         raise RuntimeError("a worker needs a DATABASE_URL")
-    url = settings.database_url.get_secret_value()
-    return open_queue(url, statement_timeout=settings.database_timeout, on_failure=on_failure)
+    return settings.database_url.get_secret_value()
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ pause, as often as it takes.
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 import structlog
@@ -39,19 +39,11 @@ log = structlog.get_logger(__name__)
 
 
 class Supervisor:
-    """`run` until `stop`. `name` is what `/readyz` calls it."""
+    """`run` until `stop`."""
 
-    def __init__(
-        self,
-        open_queue: Open,
-        observer: Observer,
-        *,
-        concurrency: int,
-        queues: Sequence[str] = (FILES, MAINTENANCE),
-        name: str = "worker",
-    ) -> None:
-        self.name = name
-        self._queues = list(queues)
+    name = "worker"
+
+    def __init__(self, open_queue: Open, observer: Observer, *, concurrency: int) -> None:
         self._open_queue = open_queue
         self._observer = observer
         self._concurrency = concurrency
@@ -104,7 +96,7 @@ class Supervisor:
         try:
             await app.run_worker_async(
                 name=WORKER_NAME,
-                queues=self._queues,
+                queues=[FILES, MAINTENANCE],
                 concurrency=self._concurrency,
                 fetch_job_polling_interval=POLL_INTERVAL,
                 shutdown_graceful_timeout=STOP_TIMEOUT,

@@ -2,12 +2,13 @@
 
 import asyncio
 import dataclasses
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
-import asyncpg
 import pytest
 import pytest_asyncio
 import uuid_utils.compat
@@ -17,24 +18,33 @@ from app.domain.event import deleted, user
 from app.domain.file import FileRecord, FileStatus
 from app.domain.removal import as_deleted
 from app.domain.transition import moved
-from app.domain.webhook import TEST, Delivery, DeliveryStatus, Webhook, disabled, rotated
+from app.domain.webhook import (
+    TEST,
+    Claim,
+    Delivery,
+    DeliveryStatus,
+    Outgoing,
+    Webhook,
+    disabled,
+    rotated,
+)
 from app.domain.webhook_ports import WebhookRepository
 from app.repository.file_storage_repository import FileStorageRepository
 from app.repository.webhook_repository import PostgresWebhookRepository
 from tests.fakes.webhook_repository import InMemoryWebhookRepository
 from tests.support.records import NOON, a_creation, a_record
 
+MOMENT = timedelta(microseconds=1)
 UPLOADED, COMPLETED = FileStatus.UPLOADED, FileStatus.COMPLETED
 
 
 @dataclass
 class Setup:
-    """A repository, what moves a file as the service does, and what is on its way."""
+    """A repository, and what moves a file as the service does."""
 
     webhooks: WebhookRepository
     end: Callable[[FileRecord, tuple[FileStatus, ...]], Awaitable[None]]
     delete: Callable[[FileRecord], Awaitable[None]]
-    jobs: Callable[[], Awaitable[list[int]]]
 
 
 @pytest.fixture(params=["in_memory", "in_postgresql"])
@@ -46,7 +56,6 @@ def setup(request: pytest.FixtureRequest) -> Setup:
 @pytest_asyncio.fixture
 async def in_postgresql(database: Database, repository: FileStorageRepository) -> Setup:
     files = repository
-    await database.ask(lambda c: c.execute("DELETE FROM procrastinate_jobs"))
     await database.ask(lambda c: c.execute("TRUNCATE webhooks, webhook_deliveries"))
 
     async def end(record: FileRecord, path: tuple[FileStatus, ...]) -> None:
@@ -58,16 +67,7 @@ async def in_postgresql(database: Database, repository: FileStorageRepository) -
         await files.insert(record, a_creation(record))
         assert await files.move(record, as_deleted(record, NOON), [deleted("worker", NOON)])
 
-    async def jobs() -> list[int]:
-        def ask(connection: Any) -> Awaitable[list[asyncpg.Record]]:
-            return connection.fetch(  # type: ignore[no-any-return]
-                "SELECT args ->> 'delivery_id' FROM procrastinate_jobs"
-                " WHERE queue_name = 'webhooks' AND task_name = 'deliver' ORDER BY id"
-            )
-
-        return [int(row[0]) for row in await database.ask(ask)]
-
-    return Setup(PostgresWebhookRepository(database), end, delete, jobs)
+    return Setup(PostgresWebhookRepository(database), end, delete)
 
 
 @pytest.fixture
@@ -97,10 +97,7 @@ def in_memory() -> Setup:
         data = told(record, "deleted", None, "worker")
         webhooks.offer(record.owner, "file.deleted", NOON, data)
 
-    async def jobs() -> list[int]:
-        return webhooks.jobs
-
-    return Setup(webhooks, end, delete, jobs)
+    return Setup(webhooks, end, delete)
 
 
 @pytest.fixture
@@ -129,6 +126,34 @@ async def added(setup: Setup, owner: str | None, **changes: Any) -> Webhook:
 async def sent_to(setup: Setup, webhook: Webhook) -> list[Delivery]:
     """Oldest first."""
     return (await setup.webhooks.deliveries(webhook.id, before=None, limit=100))[::-1]
+
+
+LAPSE = timedelta(seconds=30)
+
+
+async def claimed(
+    setup: Setup,
+    now: datetime = NOON,
+    *,
+    most: int = 100,
+    most_each: int = 100,
+    under_way: Mapping[UUID, int] | None = None,
+) -> list[Outgoing]:
+    """In the order of their ids."""
+    claim = Claim(now, now + LAPSE, most, most_each, under_way or {})
+    return sorted(await setup.webhooks.claim(claim), key=lambda o: o.delivery.id)
+
+
+async def claimed_ids(setup: Setup, now: datetime = NOON, **limits: Any) -> list[int]:
+    return [outgoing.delivery.id for outgoing in await claimed(setup, now, **limits)]
+
+
+def ended(delivery: Delivery, status: DeliveryStatus = DeliveryStatus.DELIVERED) -> Delivery:
+    return dataclasses.replace(delivery, status=status, attempts=1, attempted_at=NOON)
+
+
+def put_off(delivery: Delivery, until: datetime) -> Delivery:
+    return dataclasses.replace(delivery, attempts=1, attempted_at=NOON, next_attempt_at=until)
 
 
 async def test_a_webhook_comes_back_as_it_was(setup: Setup, owner: str) -> None:
@@ -169,12 +194,12 @@ async def test_of_two_changes_one_is_refused(setup: Setup, owner: str) -> None:
 
 async def test_a_removed_one_is_gone_with_what_was_on_its_way(setup: Setup, owner: str) -> None:
     webhook = await added(setup, owner)
-    delivery = await setup.webhooks.offer_test(webhook.id, NOON)
+    await setup.webhooks.offer_test(webhook.id, NOON)
 
     assert await setup.webhooks.remove(webhook.id)
     assert not await setup.webhooks.remove(webhook.id)
     assert await setup.webhooks.find(owner, webhook.id, service_wide=False) is None
-    assert await setup.webhooks.outgoing(delivery.id) is None
+    assert await claimed(setup) == []
     assert not await setup.webhooks.replace(webhook, rotated(webhook, "s", NOON))
 
 
@@ -185,7 +210,6 @@ async def test_each_move_is_sent_in_order(setup: Setup, owner: str) -> None:
 
     first, second = await sent_to(setup, webhook)
     assert [first.event, second.event] == ["file.uploaded", "file.completed"]
-    assert await setup.jobs() == [first.id, second.id]
     assert first.message_id != second.message_id
     assert first.status is DeliveryStatus.PENDING
     assert (first.file_id, first.attempts, first.created_at) == (record.id, 0, NOON)
@@ -197,8 +221,7 @@ async def test_what_is_sent_tells_of_the_event_and_its_file(setup: Setup, owner:
     await setup.end(record, (UPLOADED,))
     [delivery] = await sent_to(setup, webhook)
 
-    outgoing = await setup.webhooks.outgoing(delivery.id)
-    assert outgoing is not None
+    [outgoing] = await claimed(setup)
     assert (outgoing.delivery, outgoing.webhook, outgoing.at) == (delivery, webhook, NOON)
     assert outgoing.data == {
         "id": str(record.id),
@@ -218,13 +241,11 @@ async def test_what_is_sent_tells_of_the_event_and_its_file(setup: Setup, owner:
 
 
 async def test_a_deletion_is_told(setup: Setup, owner: str) -> None:
-    webhook = await added(setup, owner)
+    await added(setup, owner)
     await setup.delete(a_record(owner=owner))
 
-    [delivery] = await sent_to(setup, webhook)
-    outgoing = await setup.webhooks.outgoing(delivery.id)
-    assert outgoing is not None
-    assert delivery.event == "file.deleted"
+    [outgoing] = await claimed(setup)
+    assert outgoing.delivery.event == "file.deleted"
     assert (outgoing.data["status"], outgoing.data["from"]) == ("deleted", None)
 
 
@@ -245,18 +266,103 @@ async def test_only_those_who_want_it_are_told(setup: Setup, owner: str) -> None
 async def test_without_webhooks_nothing_is_sent(setup: Setup, owner: str) -> None:
     await setup.end(a_record(owner=owner), (UPLOADED,))
 
-    assert await setup.jobs() == []
+    assert await claimed(setup) == []
 
 
 async def test_a_test_tells_of_no_file(setup: Setup, owner: str) -> None:
     webhook = await added(setup, owner)
     delivery = await setup.webhooks.offer_test(webhook.id, NOON)
 
-    outgoing = await setup.webhooks.outgoing(delivery.id)
-    assert outgoing is not None
+    [outgoing] = await claimed(setup)
+    assert outgoing.delivery == delivery
     assert (delivery.event, delivery.file_id) == (TEST, None)
     assert (outgoing.at, outgoing.data) == (NOON, {})
-    assert await setup.jobs() == [delivery.id]
+
+
+async def test_what_is_claimed_is_one_workers_alone_until_the_claim_lapses(
+    setup: Setup, owner: str
+) -> None:
+    webhook = await added(setup, owner)
+    made = [(await setup.webhooks.offer_test(webhook.id, NOON)).id for _ in range(30)]
+    batches = await asyncio.gather(*(claimed_ids(setup, most=10) for _ in range(5)))
+
+    assert sorted(number for batch in batches for number in batch) == made
+    assert await claimed_ids(setup, NOON + LAPSE - MOMENT) == []
+    assert await claimed_ids(setup, NOON + LAPSE) == made
+
+
+async def test_the_next_of_a_file_waits_until_the_one_before_has_ended(
+    setup: Setup, owner: str
+) -> None:
+    webhook = await added(setup, owner)
+    await setup.end(a_record(owner=owner), (UPLOADED, COMPLETED))
+    first, second = await sent_to(setup, webhook)
+    later = NOON + timedelta(hours=1)
+
+    assert await claimed_ids(setup) == [first.id]
+    assert await claimed_ids(setup) == []
+    await setup.webhooks.note([put_off(first, later)])
+    assert await claimed_ids(setup, later - MOMENT) == []
+    assert await claimed_ids(setup, later) == [first.id]
+    await setup.webhooks.note([ended(first, DeliveryStatus.FAILED)])
+    assert await claimed_ids(setup) == [second.id]
+
+
+async def test_other_files_and_other_webhooks_do_not_wait(setup: Setup, owner: str) -> None:
+    one, another = await added(setup, owner), await added(setup, owner)
+    await setup.end(a_record(owner=owner), (UPLOADED, COMPLETED))
+    await setup.end(a_record(owner=owner), (UPLOADED,))
+    [of_one, _, of_other_file] = await sent_to(setup, one)
+    [of_another, _, its_other_file] = await sent_to(setup, another)
+
+    heads = {of_one.id, of_other_file.id, of_another.id, its_other_file.id}
+    assert set(await claimed_ids(setup)) == heads
+
+
+async def test_what_is_noted_as_it_was_is_due_at_once(setup: Setup, owner: str) -> None:
+    webhook = await added(setup, owner)
+    delivery = await setup.webhooks.offer_test(webhook.id, NOON)
+    assert await claimed_ids(setup) == [delivery.id]
+    await setup.webhooks.note([delivery])
+
+    assert await claimed_ids(setup) == [delivery.id]
+
+
+async def test_each_webhook_gets_its_share_and_a_failing_one_the_least(
+    setup: Setup, owner: str
+) -> None:
+    many = await added(setup, owner)
+    failing = await added(setup, owner, failing_since=NOON)
+    few = await added(setup, owner)
+    for webhook, count in ((many, 9), (failing, 9), (few, 1)):
+        for _ in range(count):
+            await setup.webhooks.offer_test(webhook.id, NOON)
+
+    first = Counter([o.webhook.id for o in await claimed(setup, most_each=5)])
+    assert first == {many.id: 5, failing.id: 1, few.id: 1}
+    under_way = {many.id: 4, failing.id: 1}
+    second = Counter([o.webhook.id for o in await claimed(setup, most_each=5, under_way=under_way)])
+    assert second == {many.id: 1}
+    assert await claimed(setup, most_each=5, under_way={many.id: 9, failing.id: 1}) == []
+
+
+async def test_what_waits_for_a_disabled_one_is_claimed_as_for_others(
+    setup: Setup, owner: str
+) -> None:
+    """It is not sent, only given up."""
+    off = await added(setup, owner, failing_since=NOON, disabled_at=NOON, disabled_reason="Gone.")
+    made = [(await setup.webhooks.offer_test(off.id, NOON)).id for _ in range(3)]
+
+    assert await claimed_ids(setup) == made
+
+
+async def test_who_has_less_under_way_comes_first(setup: Setup, owner: str) -> None:
+    busy, idle = await added(setup, owner), await added(setup, owner)
+    for webhook in (busy, busy, idle):
+        await setup.webhooks.offer_test(webhook.id, NOON)
+
+    [outgoing] = await claimed(setup, most=1, under_way={busy.id: 1})
+    assert outgoing.webhook == idle
 
 
 async def test_what_became_of_an_attempt_is_kept(setup: Setup, owner: str) -> None:
@@ -270,7 +376,7 @@ async def test_what_became_of_an_attempt_is_kept(setup: Setup, owner: str) -> No
         response_status=503,
         error="The endpoint answered 503.",
     )
-    await setup.webhooks.note(after)
+    await setup.webhooks.note([after])
 
     assert await sent_to(setup, webhook) == [after]
 
@@ -279,8 +385,8 @@ async def test_a_late_word_of_a_stalled_worker_changes_nothing(setup: Setup, own
     webhook = await added(setup, owner)
     delivery = await setup.webhooks.offer_test(webhook.id, NOON)
     arrived = dataclasses.replace(delivery, status=DeliveryStatus.DELIVERED, attempts=2)
-    await setup.webhooks.note(arrived)
-    await setup.webhooks.note(dataclasses.replace(delivery, attempts=1, error="no answer"))
+    await setup.webhooks.note([arrived])
+    await setup.webhooks.note([dataclasses.replace(delivery, attempts=1, error="no answer")])
 
     assert await sent_to(setup, webhook) == [arrived]
 
@@ -299,14 +405,41 @@ async def test_a_replay_is_the_same_message_from_its_first_attempt(
 ) -> None:
     webhook = await added(setup, owner)
     delivery = await setup.webhooks.offer_test(webhook.id, NOON)
-    ended = dataclasses.replace(delivery, status=DeliveryStatus.FAILED, attempts=10, error="no")
-    await setup.webhooks.note(ended)
+    await setup.webhooks.note([ended(delivery, DeliveryStatus.FAILED)])
+    assert await claimed(setup) == []
 
     again = await setup.webhooks.replay(webhook.id, delivery.message_id)
     assert again is not None
     assert (again.message_id, again.status) == (delivery.message_id, DeliveryStatus.PENDING)
     assert (again.attempts, again.next_attempt_at) == (0, None)
-    assert delivery.id in await setup.jobs()
+    assert await claimed_ids(setup) == [delivery.id]
+
+
+async def test_a_replay_hurries_what_waits_and_what_it_waits_behind(
+    setup: Setup, owner: str
+) -> None:
+    webhook = await added(setup, owner)
+    await setup.end(a_record(owner=owner), (UPLOADED, COMPLETED))
+    first, second = await sent_to(setup, webhook)
+    assert await claimed_ids(setup) == [first.id]
+    await setup.webhooks.note([put_off(first, NOON + timedelta(hours=1))])
+
+    await setup.webhooks.replay(webhook.id, second.message_id)
+    assert await claimed_ids(setup) == [first.id]
+    await setup.webhooks.note([ended(first)])
+    assert await claimed_ids(setup) == [second.id]
+
+
+async def test_a_replay_sends_nothing_besides_what_is_under_way(setup: Setup, owner: str) -> None:
+    webhook = await added(setup, owner)
+    await setup.end(a_record(owner=owner), (UPLOADED, COMPLETED))
+    first, second = await sent_to(setup, webhook)
+    await setup.webhooks.note([put_off(first, NOON)])
+    assert await claimed_ids(setup) == [first.id]
+
+    for delivery in (first, second):
+        await setup.webhooks.replay(webhook.id, delivery.message_id)
+        assert await claimed_ids(setup) == []
 
 
 async def test_only_its_own_webhook_replays_a_delivery(setup: Setup, owner: str) -> None:

@@ -1,26 +1,29 @@
 """An in-memory twin of the webhook repository, held to the same contract suite as the real one."""
 
 import dataclasses
-from collections.abc import Mapping
-from datetime import datetime
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from app.domain.webhook import TEST, Delivery, DeliveryStatus, Outgoing, Webhook
+from app.domain.webhook import TEST, Claim, Delivery, DeliveryStatus, Outgoing, Webhook
 from app.exceptions.errors import DatabaseUnavailable
+
+AT_ONCE = datetime.min.replace(tzinfo=UTC)
 
 
 class InMemoryWebhookRepository:
     """Set `down` and every call raises `DatabaseUnavailable`, as when PostgreSQL is gone.
 
-    `jobs` are the ids of deliveries in the order in which they were sent on their way.
+    `due` are the times from which deliveries may be claimed.
     """
 
     def __init__(self) -> None:
         self.webhooks: dict[UUID, Webhook] = {}
         self.sent: dict[int, Delivery] = {}
         self.told: dict[int, tuple[datetime, Mapping[str, Any]]] = {}
-        self.jobs: list[int] = []
+        self.due: dict[int, datetime] = {}
         self.down = False
         self._last_id = 0
 
@@ -76,32 +79,40 @@ class InMemoryWebhookRepository:
         self.answer()
         for delivery in self.sent.values():
             if (delivery.webhook_id, delivery.message_id) == (webhook_id, message_id):
+                self._hurry(delivery)
                 again = dataclasses.replace(
                     delivery, status=DeliveryStatus.PENDING, attempts=0, next_attempt_at=None
                 )
                 self.sent[delivery.id] = again
-                self.jobs.append(delivery.id)
                 return again
         return None
 
-    async def outgoing(self, delivery_id: int) -> Outgoing | None:
+    async def claim(self, claim: Claim) -> list[Outgoing]:
         self.answer()
-        delivery = self.sent.get(delivery_id)
-        webhook = delivery and self.webhooks.get(delivery.webhook_id)
-        if delivery is None or webhook is None:
-            return None
-        return Outgoing(delivery, webhook, *self.told[delivery_id])
+        under_way, claimed = Counter(claim.under_way), []
+        by_webhook = sorted(self._heads(claim.now), key=lambda d: (under_way[d.webhook_id], d.id))
+        for delivery in by_webhook:
+            webhook = self.webhooks[delivery.webhook_id]
+            is_tried = webhook.failing_since is not None and webhook.is_enabled
+            most = 1 if is_tried else claim.most_each
+            if len(claimed) < claim.most and under_way[webhook.id] < most:
+                under_way[webhook.id] += 1
+                self.due[delivery.id] = claim.until
+                claimed.append(Outgoing(delivery, webhook, *self.told[delivery.id]))
+        return claimed
 
-    async def note(self, delivery: Delivery) -> None:
+    async def note(self, deliveries: Sequence[Delivery]) -> None:
         self.answer()
-        if self.sent[delivery.id].status is DeliveryStatus.PENDING:
-            self.sent[delivery.id] = delivery
+        for delivery in deliveries:
+            if self.sent[delivery.id].status is DeliveryStatus.PENDING:
+                self.sent[delivery.id] = delivery
+                self.due[delivery.id] = delivery.next_attempt_at or AT_ONCE
 
     async def forget(self, before: datetime, *, limit: int) -> int:
         self.answer()
         old = [d.id for d in list(self.sent.values())[:limit] if d.created_at < before]
         for delivery_id in old:
-            del self.sent[delivery_id]
+            del self.sent[delivery_id], self.due[delivery_id]
         return len(old)
 
     def answer(self) -> None:
@@ -122,5 +133,29 @@ class InMemoryWebhookRepository:
         )
         self.sent[delivery.id] = delivery
         self.told[delivery.id] = (at, data)
-        self.jobs.append(delivery.id)
+        self.due[delivery.id] = AT_ONCE
         return delivery
+
+    def waiting(self) -> list[Delivery]:
+        """The first of each file, and what tells of none, whenever they are due."""
+        first: dict[tuple[UUID, UUID], Delivery] = {}
+        for delivery in self.sent.values():
+            if delivery.status is DeliveryStatus.PENDING and delivery.webhook_id in self.webhooks:
+                about = delivery.file_id or delivery.message_id
+                first.setdefault((delivery.webhook_id, about), delivery)
+        return list(first.values())
+
+    def _heads(self, now: datetime) -> list[Delivery]:
+        return [delivery for delivery in self.waiting() if self.due[delivery.id] <= now]
+
+    def _hurry(self, last: Delivery) -> None:
+        """Unless it is claimed, and those before it of its file."""
+        for delivery in self.sent.values():
+            about_it = delivery is last or (
+                delivery.file_id is not None
+                and (delivery.webhook_id, delivery.file_id) == (last.webhook_id, last.file_id)
+                and delivery.id < last.id
+            )
+            waits = self.due[delivery.id] == delivery.next_attempt_at
+            if about_it and (waits or delivery.status is not DeliveryStatus.PENDING):
+                self.due[delivery.id] = AT_ONCE

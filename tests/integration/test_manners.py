@@ -23,6 +23,8 @@ from tests.support.workers import until
 BESIDE = [("jobs", "list"), ("events", "list"), ("reconcile",)]
 """The commands that ask the database."""
 
+EXPLAIN = ("explain", "--url", "https://bucket.example/key")
+
 NOBODY = "postgresql://nobody:sesame@127.0.0.1:9/none"
 
 
@@ -129,7 +131,9 @@ async def somebody_waits(url: str) -> bool:
     return bool(await execute(url, f"{waiting} current_database()"))
 
 
-@pytest.mark.parametrize("words", [("events", "list"), ("events", "list", "--json"), ("openapi",)])
+@pytest.mark.parametrize(
+    "words", [("events", "list"), ("events", "list", "--json"), ("openapi",), EXPLAIN]
+)
 async def test_a_reader_that_goes_is_no_error(command: Command, words: tuple[str, ...]) -> None:
     with command.started(*words) as process:
         assert process.stdout is not None

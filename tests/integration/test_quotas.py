@@ -144,6 +144,8 @@ async def test_limits_that_are_none(user: User, admin: User, body: object) -> No
 
 
 async def test_an_owner_that_none_can_be(admin: User) -> None:
-    for owner in ("a%00b", "x" * 256):
-        answer = await admin.call("GET", f"/quotas/{owner}", scope="admin")
-        assert answer.status_code == 422
+    for owner in ("a%00b", "x" * 256, "a%FF", "%C3", "%ED%A0%80"):
+        for method, body in (("GET", None), ("PUT", FREE), ("DELETE", None)):
+            answer = await admin.call(method, f"/quotas/{owner}", scope="admin", json=body)
+            assert answer.status_code == 422
+            assert answer.json()["errors"][0]["field"] == "owner"

@@ -6,7 +6,7 @@ answer that breaks its own schema, and nothing without a token.
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import httpx
@@ -94,6 +94,27 @@ def test_so_it_is_about_an_upload_that_exists(case: Any, live_url: str) -> None:
     if case.meta.generation.mode is GenerationMode.POSITIVE:
         case.path_parameters["id"] = begun(live_url)
     call_and_validate(case, live_url)
+
+
+@schema.include(tag="webhooks", path_regex=r"\{id\}").parametrize()
+@fewer
+def test_so_it_is_about_a_webhook_that_exists(case: Any, live_url: str) -> None:
+    """With one delivery; the owner's only one, of which there may be ten."""
+    if case.meta.generation.mode is GenerationMode.POSITIVE:
+        case.path_parameters.update(hooked(live_url, case.path_parameters))
+    call_and_validate(case, live_url)
+
+
+def hooked(live_url: str, asked: Mapping[str, object]) -> dict[str, str]:
+    """Those of its parameters that are `asked` for."""
+    with httpx.Client(base_url=live_url, headers=as_somebody()) as http:
+        for webhook in http.get("/webhooks").raise_for_status().json()["items"]:
+            http.delete(f"/webhooks/{webhook['id']}").raise_for_status()
+        answer = http.post("/webhooks", json={"url": "https://example.invalid/hook"})
+        webhook = answer.raise_for_status().json()["id"]
+        answer = http.post(f"/webhooks/{webhook}/test")
+        found = {"id": webhook, "delivery": answer.raise_for_status().json()["id"]}
+    return {name: found[name] for name in asked}
 
 
 def begun(live_url: str) -> str:

@@ -109,30 +109,13 @@ async def attempted(user: User, webhook: dict[str, Any], count: int = 1) -> dict
     return (await deliveries(user, webhook))[0]
 
 
-WAITING = "status = 'todo' AND queue_name = 'webhooks' AND scheduled_at IS NOT NULL"
-
-
-async def answered(settings: Settings, statement: str) -> None:
-    """Once `statement` gives a row."""
-    assert settings.database_url
-    url = settings.database_url.get_secret_value()
-
-    async def has_answered() -> bool:
-        return bool(await execute(url, statement))
-
-    await until(has_answered, "a job waits")
-
-
-async def back_in_queue(settings: Settings) -> None:
-    """Once the job waits for its next attempt, which is some time after the last was noted."""
-    await answered(settings, f"SELECT id FROM procrastinate_jobs WHERE {WAITING}")
-
-
 async def hurry(settings: Settings) -> None:
-    """Make what waits for its next attempt due, once its job is back in the queue."""
-    await answered(
-        settings,
-        f"UPDATE procrastinate_jobs SET scheduled_at = NULL WHERE {WAITING} RETURNING id",
+    """Make what waits for its next attempt due."""
+    assert settings.database_url
+    await execute(
+        settings.database_url.get_secret_value(),
+        "UPDATE webhook_deliveries SET due_at = '-infinity'"
+        " WHERE status = 'pending' AND due_at = next_attempt_at",
     )
 
 
@@ -461,7 +444,6 @@ async def test_a_replay_hurries_what_waits(
     delivery = await attempted(user, webhook)
     wait = datetime.fromisoformat(delivery["next_attempt_at"]) - datetime.now(UTC)
     assert wait > timedelta(hours=23)
-    await back_in_queue(settings)
 
     path = f"/webhooks/{webhook['id']}/deliveries/{delivery['id']}/replay"
     assert (await user.call("POST", path)).status_code == 202
@@ -527,7 +509,7 @@ async def test_what_a_stopping_worker_interrupts_is_sent_by_the_next(
     service: Running,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("app.worker.supervisor.STOP_TIMEOUT", 0.1)
+    monkeypatch.setattr("app.worker.webhooks.STOP_TIMEOUT", 0.1)
     arrived = asyncio.Event()
 
     async def hang(writer: asyncio.StreamWriter) -> None:
@@ -543,6 +525,31 @@ async def test_what_a_stopping_worker_interrupts_is_sent_by_the_next(
         [delivery] = await settled(user, webhook, "delivered")
     assert delivery["attempts"] == 1
     assert [request.id for request in receiver.received] == [delivery["id"]] * 2
+
+
+async def test_an_endpoint_that_is_silent_holds_up_no_other(
+    user: User,
+    receiver: Receiver,
+    settings: Settings,
+    service: Running,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("app.worker.webhooks.STOP_TIMEOUT", 0.1)
+    few = settings.model_copy(update={"webhook_concurrency": 10})
+    async with receiving() as silent:
+        silent.otherwise = silence
+        dead = await created(user, silent.url())
+        for _ in range(100):  # as long as they took all ten at once: 150 seconds
+            await user.call("POST", f"/webhooks/{dead['id']}/test")
+        async with delivering(few, service.container):
+            await silent.wait_for(1)
+            alive = await created(user, receiver.url())
+            await user.call("POST", f"/webhooks/{alive['id']}/test")
+            await settled(user, alive, "delivered")
+        # Beyond the one that is its share, only as many as have failed meanwhile.
+        failed = sum(d["attempts"] for d in await deliveries(user, dead))
+        assert len(silent.received) <= 1 + failed
+    await user.call("DELETE", f"/webhooks/{dead['id']}")
 
 
 async def test_old_deliveries_are_forgotten(

@@ -293,6 +293,24 @@ async def test_a_dead_sweep_does_not_hold_up_the_next(url: str) -> None:
         await asyncio.wait_for(swept.wait(), 60)
 
 
+async def test_the_first_sweep_is_that_of_the_minute_which_has_begun(url: str) -> None:
+    """A worker that starts does not wait for the next."""
+    swept, started_at = asyncio.Event(), datetime.now(UTC)
+
+    async def sweep() -> Mapping[str, int]:
+        swept.set()
+        return {}
+
+    async with working(url, Work(), sweep=sweep):
+        await asyncio.wait_for(swept.wait(), 120)
+    [[first]] = await execute(
+        url,
+        "SELECT to_timestamp(min(defer_timestamp)) FROM procrastinate_periodic_defers"
+        " WHERE task_name = 'sweep'",
+    )
+    assert first <= started_at
+
+
 @pytest.mark.parametrize(
     ("error", "outcome"), [(StorageUnavailable("down"), "postponed"), (KeyError(), "failed")]
 )

@@ -41,3 +41,38 @@ async def test_owners_hold_what_they_held(own_database_url: str) -> None:
         "alice": Usage(used=Amount(3, 14), reserved=Amount(1, 1)),
         "bob": Usage(reserved=Amount(1, 128)),
     }
+
+
+DELIVERIES = """
+INSERT INTO webhook_deliveries (webhook_id, event, created_at, status, next_attempt_at)
+SELECT gen_random_uuid(), 'file.failed', now(), status, next_attempt_at::timestamptz
+FROM (VALUES
+    ('pending', NULL),
+    ('pending', '2027-01-01 00:00Z'),
+    ('delivered', NULL)
+) AS delivery (status, next_attempt_at)
+"""
+
+WAITING = """
+SELECT args ->> 'delivery_id', scheduled_at FROM procrastinate_jobs
+WHERE queue_name = 'webhooks' AND status = 'todo' ORDER BY id
+"""
+
+
+async def test_deliveries_that_wait_are_due_when_they_were_and_have_jobs_in_the_release_before(
+    own_database_url: str,
+) -> None:
+    config: Config = alembic(own_database_url)
+    await asyncio.to_thread(command.downgrade, config, "20261121_08")
+    await execute(own_database_url, DELIVERIES)
+    await asyncio.to_thread(upgrade, own_database_url)
+    due = "SELECT due_at::text FROM webhook_deliveries WHERE status = 'pending' ORDER BY id"
+    times = [time for (time,) in await execute(own_database_url, due)]
+    assert (times[0], times[1][:10]) == ("-infinity", "2027-01-01")
+
+    await asyncio.to_thread(command.downgrade, config, "20261121_08")
+    first, second = await execute(own_database_url, WAITING)
+    assert (first[0], first[1]) == ("1", None)
+    assert (second[0], second[1].year) == ("2", 2027)
+    await asyncio.to_thread(upgrade, own_database_url)
+    assert await execute(own_database_url, WAITING) == []

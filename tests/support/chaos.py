@@ -5,6 +5,7 @@ Requests reach the store byte for byte, with their Host header, so that signatur
 
 import asyncio
 import contextlib
+import dataclasses
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
@@ -55,6 +56,8 @@ class Answer:
     status: int
     body: bytes = b""
     headers: Sequence[tuple[bytes, bytes]] = ()
+    cut: int | None = None
+    """Bytes of the body after which the connection ends."""
 
 
 def error(status: int, code: str) -> Answer:
@@ -123,6 +126,15 @@ async def losing_calls(call: Call, forward: Forward) -> Answer | None:
     return None
 
 
+def cutting(bytes_: int) -> Weather:
+    """Answers end after so many bytes of their body."""
+
+    async def weather(call: Call, forward: Forward) -> Answer | None:
+        return dataclasses.replace(await forward(call), cut=bytes_)
+
+    return weather
+
+
 async def dawdling(call: Call, forward: Forward) -> Answer | None:
     """The store does it, and answers when nobody waits any more."""
     await forward(call)
@@ -157,6 +169,7 @@ class ChaosProxy:
         task = asyncio.current_task()
         assert task is not None
         self._open.add(task)
+        writer.transport.set_write_buffer_limits(0)  # what is drained has left us
         try:
             with contextlib.suppress(OSError, h11.RemoteProtocolError):
                 await self._serve(reader, writer)
@@ -210,7 +223,8 @@ async def _write(
     kept = [(name, value) for name, value in answer.headers if name.lower() not in HOP_BY_HOP]
     headers = [*kept, (b"content-length", size), (b"connection", b"close")]
     head = h11.Response(status_code=answer.status, headers=headers)
-    body = b"" if call.method == "HEAD" else answer.body
-    for event in (head, h11.Data(data=body), h11.EndOfMessage()):
+    body = b"" if call.method == "HEAD" else answer.body[: answer.cut]
+    end = [h11.EndOfMessage()] if answer.cut is None else []
+    for event in (head, h11.Data(data=body), *end):
         writer.write(connection.send(event) or b"")
     await writer.drain()

@@ -3,14 +3,18 @@
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from app.container import open_doctor, utc_now
-from app.domain.diagnosis import Examination
+from app.domain.diagnosis import Examination, Verdict
+from app.infrastructure.diagnosis.store import StoreAccess
+from app.infrastructure.diagnosis.store_checks import store_checks
 from app.infrastructure.storage.bucket import set_up_bucket
+from app.service.doctor import Doctor
 from app.settings import Settings
 from tests.support.chaos import Answer, Call, ChaosProxy, Forward, Weather
 from tests.support.multipart import changed
@@ -24,11 +28,29 @@ ORIGIN = "https://app.example.com"
 async def examine(
     settings: Settings, name: str, *, fix: bool = False, ahead: timedelta = timedelta(0)
 ) -> Examination:
-    """What one check, with those it needs, comes to on a clock that is that much ahead."""
-    async with open_doctor(settings, clock=lambda: utc_now() + ahead) as doctor:
-        diagnosis = await doctor.examine(only=[name], fix=fix)
-    [found] = [e for e in diagnosis.examinations if e.name == name]
+    """What one check of the store comes to on a clock that is that much ahead.
+
+    It runs alone, as if what it needs were well.
+    """
+
+    def clock() -> datetime:
+        return utc_now() + ahead
+
+    access = StoreAccess(settings, clock=clock)
+    [check] = [check for check in store_checks(access) if check.name == name]
+    try:
+        [found] = (
+            await Doctor([replace(check, needs=())], clock=clock).examine(fix=fix)
+        ).examinations
+    finally:
+        await access.close()
     return found
+
+
+async def verdicts(settings: Settings, *only: str) -> dict[str, Verdict]:
+    """What the whole doctor says, or of these checks and those that they need."""
+    async with open_doctor(settings) as doctor:
+        return {e.name: e.verdict for e in (await doctor.examine(only=only)).examinations}
 
 
 def said(examination: Examination) -> str:

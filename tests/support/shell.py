@@ -5,6 +5,7 @@ The store is behind a proxy that counts what the client sends it, and spoils it 
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 import os
 import socket
@@ -13,6 +14,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.main import create_app
 from app.settings import Settings
-from tests.support.chaos import Answer, Call, ChaosProxy, Forward, Weather
+from tests.support.chaos import Answer, Call, ChaosProxy, Forward, Weather, fair
 from tests.support.multipart import Clock, Uploader, changed, with_policies
 from tests.support.processes import DEADLINE
 from tests.support.service import token_for
@@ -69,9 +71,24 @@ class Shell:
     user: Uploader
     env: dict[str, str] = field(default_factory=dict)
 
+    def afresh(self, directory: Path) -> "Shell":
+        """The same service for another user elsewhere, whom nothing befell yet."""
+        self.proxy.weather, self.clock.offset = fair, timedelta(0)
+        self.proxy.calls.clear()
+        self.service.calls.clear()
+        return dataclasses.replace(self, directory=directory, user=Uploader(self.user.api), env={})
+
     @property
     def token(self) -> str:
         return token_for(self.user.subject)
+
+    def anew(self, directory: Path) -> "Shell":
+        """Another user of the same service, in fair weather at the time of day."""
+        self.proxy.weather = fair
+        self.proxy.calls.clear()
+        self.service.calls.clear()
+        self.clock.offset = timedelta(0)
+        return dataclasses.replace(self, directory=directory, user=Uploader(self.user.api), env={})
 
     async def start(self, *arguments: str, **more: Any) -> asyncio.subprocess.Process:
         """`python -m app ARGUMENTS` with its address and token in the environment."""
@@ -202,9 +219,9 @@ def first(times: int, bad: Weather, then: Weather) -> Weather:
     return weather
 
 
-def doing(action: Callable[[], None], then: Weather) -> Weather:
+def doing(action: Callable[[], object], then: Weather) -> Weather:
     """Something happens on this machine when the first byte is on its way."""
-    left: Sequence[Callable[[], None]] = [action]
+    left: Sequence[Callable[[], object]] = [action]
 
     async def weather(call: Call, forward: Forward) -> Answer | None:
         nonlocal left

@@ -1,4 +1,4 @@
-"""A webhook in memory: what it is told of, the queue before it, and the endpoint behind it."""
+"""A webhook in memory: what it is told of, and the endpoint behind it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -37,7 +37,6 @@ class Told:
         self._clock = clock
         self._endpoint = Endpoint()
         self._watched_endpoint = watched("endpoint", self._endpoint)
-        self._not_before: dict[int, datetime] = {}
         self._service = DeliveryService(
             repository=watched("webhooks", self.repository),
             send=self._send,
@@ -59,23 +58,17 @@ class Told:
     def events_of(self, file_id: UUID) -> list[str]:
         return [sent.event for sent in self.repository.sent.values() if sent.file_id == file_id]
 
-    def waiting(self) -> dict[int, datetime]:
-        """The first delivery of each file, as the queue's lock has it, and its time."""
-        first: dict[UUID | None, int] = {}
-        for number in sorted(self.repository.jobs):
-            first.setdefault(self.repository.sent[number].file_id, number)
-        return {number: self._not_before.get(number, NOON) for number in first.values()}
+    def due(self) -> list[datetime]:
+        """When each file's first delivery may be claimed."""
+        return [max(NOON, self.repository.due[d.id]) for d in self.repository.waiting()]
 
-    async def deliver(self, number: int) -> None:
-        """A worker's job, which stays in the queue unless it is done."""
+    async def deliver(self) -> None:
+        """What a worker does with one that is due, if there is any."""
         try:
-            again_at = await self._service.deliver(number)
+            for outgoing in await self._service.claim(1, {}):
+                await self._service.note([await self._service.attempt(outgoing)])
         finally:
             self._enable()
-        if again_at is None:
-            self.repository.jobs.remove(number)
-        else:
-            self._not_before[number] = again_at
 
     def faults(self) -> list[str]:
         """When nothing waits: what never came, came as two messages, or before its time."""

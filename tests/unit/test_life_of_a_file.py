@@ -339,13 +339,13 @@ class LifeOfAFile(RuleBasedStateMachine):
         if again:
             self._attempt(lambda: hear(self.life, client), None)
 
-    @precondition(lambda self: self.life.told.repository.jobs)
+    @precondition(lambda self: self.life.told.due())
     @rule()
     def tell(self) -> None:
         """The webhook, of what is due."""
-        for number, at in self.life.told.waiting().items():
+        for at in self.life.told.due():
             if at <= self.life.now:
-                self._deliver(number)
+                self._deliver()
 
     @rule(by=st.sampled_from(JUMPS))
     def wait(self, by: timedelta) -> None:
@@ -395,10 +395,9 @@ class LifeOfAFile(RuleBasedStateMachine):
                 self._arrive(transfer)
             self._settle()
             self._run(self._check_rest())
-            while waiting := self.life.told.waiting():
-                number = min(waiting, key=waiting.__getitem__)
-                self.life.reach(waiting[number])
-                self._deliver(number)
+            while due := self.life.told.due():
+                self.life.reach(min(due))
+                self._deliver()
             assert self.life.told.faults() == []
         finally:
             self._loop.close()
@@ -413,9 +412,9 @@ class LifeOfAFile(RuleBasedStateMachine):
             ledger, store = self.life.ledger, self.life.store
             assert await faults_at_rest(ledger, store, owner, folder(owner)) == []
 
-    def _deliver(self, number: int) -> None:
+    def _deliver(self) -> None:
         strike = self.blows.pop() if self.blows else None
-        self._attempt(lambda: self.life.told.deliver(number), strike)
+        self._attempt(self.life.told.deliver, strike)
 
     def _arrive(self, transfer: Transfer) -> None:
         objects = self.life.store.objects

@@ -119,6 +119,33 @@ async def test_what_the_store_does_not_answer_for_waits(world: World) -> None:
     assert await world.sweep.run() == {"expired": 1}
 
 
+async def test_a_store_that_is_down_is_not_asked_for_all(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.service.sweep.BATCH", 2)
+    world.now = max([(await put(world)).record.ends_at for _ in range(5)])
+    world.store.down = True
+    assert await world.sweep.run() == {"postponed": 2}
+
+
+async def test_files_that_the_store_refuses_keep_no_other_from_its_end(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.service.sweep.BATCH", 2)
+    refused = [(await put(world)).record.key for _ in range(5)]
+    arrived = await world.uploaded()
+    head = world.store.head
+
+    async def denied(key: str) -> ObservedObject | None:
+        if key in refused:
+            raise StorageUnavailable("The object store denies access.", retry_after=5)
+        return await head(key)
+
+    monkeypatch.setattr(world.store, "head", denied)
+    world.now = arrived.ends_at
+    assert await world.sweep.run() == {"postponed": 5, "uploaded": 1}
+
+
 async def test_a_file_that_meets_a_defect_keeps_no_other_from_its_end(world: World) -> None:
     poison, other = await put(world), await put(world)
     world.now = other.record.ends_at

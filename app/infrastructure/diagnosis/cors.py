@@ -5,7 +5,7 @@ https://fetch.spec.whatwg.org/#http-cors-protocol
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from app.domain.diagnosis import Finding, Remedy, failure, note, ok, warning
@@ -96,7 +96,23 @@ async def _examine(
 
 
 async def _refusal(access: StoreAccess, origin: str, wish: Wish) -> str:
-    """What stands in the way of a wish; empty for nothing."""
+    """What stands in the way of a wish; empty for nothing.
+
+    A store does not say which header it was: each is then asked for by itself.
+    """
+    if not await _preflight(access, origin, wish):
+        return ""
+    if why := await _preflight(access, origin, replace(wish, headers=())):
+        return why
+    refused = [
+        name
+        for name in wish.headers
+        if await _preflight(access, origin, replace(wish, headers=(name,)))
+    ]
+    return f"{wish.method} with {', '.join(refused or wish.headers)}"
+
+
+async def _preflight(access: StoreAccess, origin: str, wish: Wish) -> str:
     headers = {"Origin": origin, "Access-Control-Request-Method": wish.method}
     if wish.headers:
         headers["Access-Control-Request-Headers"] = ",".join(wish.headers)
@@ -119,7 +135,7 @@ def judge_preflight(answer: Answer, origin: str, wish: Wish) -> str:
     ):
         return f"{wish.method} (not among the allowed methods)"
     missing = [n for n in wish.headers if not _has(answer, "access-control-allow-headers", n)]
-    return f"{wish.method} with the headers {', '.join(missing)}" if missing else ""
+    return f"{wish.method} with {', '.join(missing)}" if missing else ""
 
 
 def _has(answer: Answer, header: str, name: str) -> bool:

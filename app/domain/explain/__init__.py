@@ -1,0 +1,1 @@
+"""Why a store refused a request, worked out from what is known of both."""

@@ -1,0 +1,42 @@
+"""Commands that speak to a service, given what they cannot use: nobody is asked anything."""
+
+import sys
+from collections.abc import Sequence
+
+import pytest
+
+from app.cli import main
+from app.client import transport
+
+ID, OTHER = (f"{number:032}" for number in (1, 2))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["download"],
+        ["download", "../../etc/passwd"],
+        ["download", ID, "-o", "-", "--json"],
+        ["download", ID, OTHER, "-o", "one-file"],
+        ["download", ID, OTHER, "-o", "-"],
+        ["download", ID, "--parallel", "0"],
+        ["ls", "--limit", "0"],
+        ["ls", "--status", "sunk"],
+        ["rm", "--yes"],
+        ["rm", "--yes", "everything"],
+    ],
+)
+def test_a_wrong_command_is_not_begun(
+    arguments: Sequence[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(transport.Transport, "call", lambda *call, **_: asked.append(call))
+    monkeypatch.setenv("SLIPWAY_TOKEN", "a-token")
+    monkeypatch.setattr(sys, "argv", ["slipway", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    out, err = capsys.readouterr()
+    assert (ended.value.code, out, asked) == (2, "", [])
+    assert "Error" in err
