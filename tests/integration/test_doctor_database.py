@@ -18,8 +18,7 @@ from app.repository.diagnosis.server import examine_transactions
 from app.settings import Settings
 from tests.support.cable import Cable
 from tests.support.databases import execute, scratch_database
-from tests.support.doctor import examine
-from tests.support.examined import bare_settings, problem
+from tests.support.examined import bare_settings, examined, problem
 from tests.support.processes import free_port
 from tests.support.workers import until
 
@@ -35,7 +34,7 @@ def with_parameters(url: str, **parameters: str) -> str:
 
 
 async def look(url: str, name: str = "database", **given: object) -> Examination:
-    examination = await examine(on(url, **given), name)
+    examination = await examined(on(url, **given), name)
     assert PASSWORD not in repr(examination)
     return examination
 
@@ -173,9 +172,9 @@ class TestMigrations:
             missing = await look(url, "migrations")
             assert f"{len(revisions())} migrations are missing" in problem(missing).what
             assert problem(missing).fixable
-            assert (await examine(on(url), "worker")).verdict is Verdict.SKIPPED
+            assert (await examined(on(url), "worker")).verdict is Verdict.SKIPPED
 
-            mended = await examine(on(url), "migrations", fix=True)
+            mended = await examined(on(url), "migrations", fix=True)
             assert (mended.verdict, bool(mended.fixed)) == (Verdict.OK, True)
             assert (await look(url, "migrations")).verdict is Verdict.OK
 

@@ -20,8 +20,7 @@ from app.infrastructure import rate_limit
 from app.settings import Settings
 from tests.support.aws import ROOT, Bucket
 from tests.support.certificates import Certificates
-from tests.support.doctor import examine
-from tests.support.examined import bare_settings, problem
+from tests.support.examined import bare_settings, examined, problem
 from tests.support.processes import free_port
 from tests.support.redis_server import RedisServer, require_redis
 from tests.support.stub_server import StubServer, Told, one_after_the_other, stub_server
@@ -40,10 +39,10 @@ async def bucket(new_bucket: Callable[..., Bucket]) -> Bucket:
 
 class TestQueue:
     async def test_not_in_use(self) -> None:
-        assert (await examine(bare_settings(), "queue")).verdict is Verdict.OK
+        assert (await examined(bare_settings(), "queue")).verdict is Verdict.OK
 
     async def test_it_answers(self, bucket: Bucket) -> None:
-        examination = await examine(bucket.settings, "queue")
+        examination = await examined(bucket.settings, "queue")
         assert "0 waiting" in examination.findings[0].what
         assert examination.verdict is Verdict.NOTE
         assert with_what(examination, "no dead-letter queue").verdict is Verdict.NOTE
@@ -51,23 +50,23 @@ class TestQueue:
 
     async def test_there_is_none(self, bucket: Bucket) -> None:
         gone = as_root(bucket, s3_events_queue_url=f"{bucket.queue_url}-not")
-        assert "NonExistentQueue" in problem(await examine(gone, "queue")).what
+        assert "NonExistentQueue" in problem(await examined(gone, "queue")).what
 
     async def test_nothing_answers_there(self, bucket: Bucket) -> None:
         url = f"http://127.0.0.1:{free_port()}/000000000000/queue"
-        finding = problem(await examine(changed(bucket, s3_events_queue_url=url), "queue"))
+        finding = problem(await examined(changed(bucket, s3_events_queue_url=url), "queue"))
         assert "EndpointConnectionError" in finding.what
 
     async def test_the_secret_key_is_another(self, bucket: Bucket) -> None:
         settings = changed(bucket, s3_secret_key=SecretStr("not-the-right-one"))
-        finding = problem(await examine(settings, "queue"))
+        finding = problem(await examined(settings, "queue"))
         assert "SignatureDoesNotMatch" in finding.what
         assert "not-the-right-one" not in repr(finding)
 
     async def test_a_right_is_missing(self, bucket: Bucket) -> None:
         for missing in RIGHTS:
             deny(bucket, missing)
-            finding = problem(await examine(bucket.settings, "queue"))
+            finding = problem(await examined(bucket.settings, "queue"))
             assert finding.what == f"The credentials lack {missing} on it."
             assert finding.remedy
             assert finding.remedy.document
@@ -75,7 +74,7 @@ class TestQueue:
 
     async def test_what_waits_is_not_taken(self, bucket: Bucket) -> None:
         bucket.tell("one")
-        examination = await examine(bucket.settings, "queue")
+        examination = await examined(bucket.settings, "queue")
         assert "1 waiting, 0 being" in examination.findings[0].what
         [message] = bucket.aws.root("sqs").receive_message(
             QueueUrl=bucket.queue_url, MessageSystemAttributeNames=["ApproximateReceiveCount"]
@@ -85,19 +84,19 @@ class TestQueue:
     async def test_many_wait(self, bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
         for number in range(3):
             bucket.tell(str(number))
-        assert (await examine(bucket.settings, "queue")).verdict is Verdict.NOTE
+        assert (await examined(bucket.settings, "queue")).verdict is Verdict.NOTE
         monkeypatch.setattr("app.domain.judgement.queue.MANY", 3)
-        assert problem(await examine(bucket.settings, "queue")).what == "3 messages wait."
+        assert problem(await examined(bucket.settings, "queue")).what == "3 messages wait."
 
     async def test_its_policy_keeps_the_bucket_out(self, bucket: Bucket) -> None:
         for statement in KEEPING_OUT:
             set_policy(bucket, statement)
-            finding = problem(await examine(bucket.settings, "queue"))
+            finding = problem(await examined(bucket.settings, "queue"))
             assert "does not let S3 send" in finding.what, statement
         assert finding.remedy
         assert finding.remedy.document
         set_policy(bucket, finding.remedy.document["Statement"][0])
-        assert (await examine(bucket.settings, "queue")).verdict is Verdict.NOTE
+        assert (await examined(bucket.settings, "queue")).verdict is Verdict.NOTE
 
     async def test_its_policy_says_it_in_other_words(self, bucket: Bucket) -> None:
         set_policy(
@@ -108,31 +107,31 @@ class TestQueue:
                 "Condition": {"ArnLike": {"AWS:SourceArn": ["arn:aws:s3:*:*:b*"]}},
             },
         )
-        assert (await examine(bucket.settings, "queue")).verdict is Verdict.NOTE
+        assert (await examined(bucket.settings, "queue")).verdict is Verdict.NOTE
 
     async def test_a_queue_of_another_kind(self, new_bucket: Callable[..., Bucket]) -> None:
         bucket = await asyncio.to_thread(new_bucket)
         fifo = bucket.aws.root("sqs").create_queue(
             QueueName=f"{bucket.name}.fifo", Attributes={"FifoQueue": "true"}
         )["QueueUrl"]
-        examination = await examine(as_root(bucket, s3_events_queue_url=fifo), "queue")
+        examination = await examined(as_root(bucket, s3_events_queue_url=fifo), "queue")
         assert with_what(examination, "FIFO").verdict is Verdict.FAILURE
 
     async def test_dead_letters(self, bucket: Bucket) -> None:
         sqs = bucket.aws.root("sqs")
         dead = sqs.create_queue(QueueName=f"{bucket.name}-dead")["QueueUrl"]
         redrive(bucket, receives=20)
-        examination = await examine(bucket.settings, "queue")
+        examination = await examined(bucket.settings, "queue")
         assert with_what(examination, "cannot be counted").verdict is Verdict.NOTE
         settings = as_root(bucket)
-        assert (await examine(settings, "queue")).verdict is Verdict.OK
+        assert (await examined(settings, "queue")).verdict is Verdict.OK
         sqs.send_message(QueueUrl=dead, MessageBody="never")
-        assert "1 message in its dead" in problem(await examine(settings, "queue")).what
+        assert "1 message in its dead" in problem(await examined(settings, "queue")).what
 
     async def test_messages_are_given_up_soon(self, bucket: Bucket) -> None:
         bucket.aws.root("sqs").create_queue(QueueName=f"{bucket.name}-dead")
         redrive(bucket, receives=19)
-        assert "after 19 receives" in problem(await examine(as_root(bucket), "queue")).what
+        assert "after 19 receives" in problem(await examined(as_root(bucket), "queue")).what
 
 
 KEEPING_OUT: tuple[dict[str, Any], ...] = (
@@ -195,20 +194,20 @@ def redrive(bucket: Bucket, receives: int) -> None:
 
 class TestNotifications:
     async def test_not_in_use(self, bucket: Bucket) -> None:
-        examination = await examine(changed(bucket, s3_events_queue_url=None), "notifications")
+        examination = await examined(changed(bucket, s3_events_queue_url=None), "notifications")
         assert examination.verdict is Verdict.OK
         assert "Not in use" in examination.findings[0].what
 
     async def test_the_bucket_tells_the_queue(self, bucket: Bucket) -> None:
         settings = as_root(bucket)
-        assert (await examine(settings, "notifications")).verdict is Verdict.OK
+        assert (await examined(settings, "notifications")).verdict is Verdict.OK
         notify(bucket)
-        finding = problem(await examine(settings, "notifications"))
+        finding = problem(await examined(settings, "notifications"))
         assert finding.what == "The bucket tells nobody of new objects."
         assert finding.remedy
         assert finding.remedy.document
         notify(bucket, **finding.remedy.document)
-        assert (await examine(settings, "notifications")).verdict is Verdict.OK
+        assert (await examined(settings, "notifications")).verdict is Verdict.OK
 
     async def test_of_some_keys_alone(self, bucket: Bucket) -> None:
         cases: list[tuple[dict[str, str], Verdict]] = [
@@ -222,27 +221,27 @@ class TestNotifications:
             listed = [{"Name": name, "Value": value} for name, value in rules.items()]
             some = {"Key": {"FilterRules": listed}}
             notify(bucket, QueueConfigurations=[wish(bucket, Filter=some)])
-            assert (await examine(as_root(bucket), "notifications")).verdict is verdict, rules
+            assert (await examined(as_root(bucket), "notifications")).verdict is verdict, rules
 
     async def test_of_other_events_alone(self, bucket: Bucket) -> None:
         notify(bucket, QueueConfigurations=[wish(bucket, Events=["s3:ObjectRemoved:*"])])
-        assert (await examine(as_root(bucket), "notifications")).verdict is Verdict.NOTE
+        assert (await examined(as_root(bucket), "notifications")).verdict is Verdict.NOTE
 
     async def test_by_event_bridge(self, bucket: Bucket) -> None:
         notify(bucket, EventBridgeConfiguration={})
-        assert (await examine(as_root(bucket), "notifications")).verdict is Verdict.NOTE
+        assert (await examined(as_root(bucket), "notifications")).verdict is Verdict.NOTE
 
     async def test_by_a_topic(self, bucket: Bucket) -> None:
         arn = bucket.aws.root("sns").create_topic(Name=bucket.name)["TopicArn"]
         settings = as_root(bucket, s3_events_queue_url=None, storage_events_topics=(arn,))
-        assert (await examine(settings, "notifications")).verdict is Verdict.NOTE
+        assert (await examined(settings, "notifications")).verdict is Verdict.NOTE
         notify(bucket)
-        assert problem(await examine(settings, "notifications"))
+        assert problem(await examined(settings, "notifications"))
         notify(bucket, TopicConfigurations=[{"TopicArn": arn, "Events": ["s3:ObjectCreated:Put"]}])
-        assert (await examine(settings, "notifications")).verdict is Verdict.OK
+        assert (await examined(settings, "notifications")).verdict is Verdict.OK
 
     async def test_without_the_right_to_read_them(self, bucket: Bucket) -> None:
-        examination = await examine(bucket.settings, "notifications")
+        examination = await examined(bucket.settings, "notifications")
         assert examination.verdict is Verdict.NOTE
         assert "s3:GetBucketNotification" in examination.findings[0].what
 
@@ -269,13 +268,13 @@ class TestIdentityProvider:
 
     async def look(self, server: StubServer, **given: Any) -> Examination:
         settings = bare_settings(jwt_jwks_url=f"{server.url}/keys?token=secret", **given)
-        examination = await examine(settings, "identity-provider")
+        examination = await examined(settings, "identity-provider")
         assert "secret" not in repr(examination)
         return examination
 
     async def test_not_in_use(self) -> None:
         settings = bare_settings(jwt_secret=SECRET)
-        assert (await examine(settings, "identity-provider")).verdict is Verdict.OK
+        assert (await examined(settings, "identity-provider")).verdict is Verdict.OK
 
     async def test_it_publishes_a_usable_key(self) -> None:
         with self.publishing(KEYS) as server:
@@ -285,7 +284,7 @@ class TestIdentityProvider:
 
     async def test_nothing_listens(self) -> None:
         settings = bare_settings(jwt_jwks_url=f"http://127.0.0.1:{free_port()}/keys")
-        assert "Nothing listens" in problem(await examine(settings, "identity-provider")).what
+        assert "Nothing listens" in problem(await examined(settings, "identity-provider")).what
 
     @pytest.mark.parametrize(
         ("told", "said"),
@@ -338,7 +337,7 @@ class TestRateLimits:
 
     async def look(self, url: str | None) -> Examination:
         settings = bare_settings(jwt_secret=SECRET, rate_limit_storage_url=url)
-        return await examine(settings, "rate-limits")
+        return await examined(settings, "rate-limits")
 
     async def test_not_in_use(self) -> None:
         assert (await self.look(None)).verdict is Verdict.OK

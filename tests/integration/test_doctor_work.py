@@ -16,8 +16,7 @@ from app.settings import Environment
 from app.worker.queue import POOL_SIZE
 from app.worker.stalled import HEARTBEAT, STALLED_AFTER
 from tests.support.databases import execute
-from tests.support.doctor import examine
-from tests.support.examined import bare_settings, problem
+from tests.support.examined import bare_settings, examined, problem
 from tests.support.workers import defer, until, working
 
 PRODUCTION = {
@@ -33,7 +32,7 @@ def url(own_database_url: str) -> str:
 
 
 async def look(url: str, name: str, **given: Any) -> Examination:
-    return await examine(bare_settings(database_url=url, **given), name)
+    return await examined(bare_settings(database_url=url, **given), name)
 
 
 async def heartbeat(url: str, ago: str = "0 s", count: int = 2) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from app.container import open_doctor
 from app.domain.diagnosis import Examination, Finding
 from app.settings import Settings
 
@@ -9,6 +10,13 @@ from app.settings import Settings
 def bare_settings(**given: Any) -> Settings:
     """Those given, and the defaults: no environment, no file."""
     return Settings(_env_file=None, **given)
+
+
+async def examined(settings: Settings, name: str, *, fix: bool = False) -> Examination:
+    """The check of that name, after those that it needs."""
+    async with open_doctor(settings) as doctor:
+        diagnosis = await doctor.examine(only=[name], fix=fix)
+    return next(e for e in diagnosis.examinations if e.name == name)
 
 
 def problem(examination: Examination) -> Finding:

@@ -8,8 +8,7 @@ import pytest
 
 from app.domain.diagnosis import Examination, Verdict
 from app.infrastructure.diagnosis import data_dir
-from tests.support.doctor import examine
-from tests.support.examined import bare_settings, problem
+from tests.support.examined import bare_settings, examined, problem
 from tests.support.tokens import SECRET, public_pem, rsa_key
 
 PRODUCTION: dict[str, Any] = {
@@ -34,7 +33,7 @@ JWKS = {
 
 
 async def look(**changes: Any) -> Examination:
-    return await examine(bare_settings(**(PRODUCTION | changes)), "consistency")
+    return await examined(bare_settings(**(PRODUCTION | changes)), "consistency")
 
 
 async def test_a_service_in_order() -> None:
@@ -45,8 +44,8 @@ async def test_a_service_in_order() -> None:
 
 async def test_settings_with_which_it_would_not_start_are_named_alone() -> None:
     settings = bare_settings(**(PRODUCTION | {"rate_limit": "lots"}))
-    assert "RATE_LIMIT" in problem(await examine(settings, "settings")).what
-    assert (await examine(settings, "consistency")).verdict is Verdict.SKIPPED
+    assert "RATE_LIMIT" in problem(await examined(settings, "settings")).what
+    assert (await examined(settings, "consistency")).verdict is Verdict.SKIPPED
 
 
 BROKEN: list[tuple[dict[str, Any], Verdict, str]] = [
@@ -174,7 +173,7 @@ async def test_more_streams_than_files_may_be_open(monkeypatch: pytest.MonkeyPat
 
 class TestDataDirectory:
     async def look(self, directory: Path, **given: Any) -> Examination:
-        return await examine(
+        return await examined(
             bare_settings(data_dir=directory, jwt_secret=SECRET, **given), "data-dir"
         )
 
@@ -209,4 +208,4 @@ class TestDataDirectory:
 
     async def test_production_has_none(self, tmp_path: Path) -> None:
         settings = bare_settings(**PRODUCTION, data_dir=tmp_path / "no" / "where")
-        assert "Not in use" in (await examine(settings, "data-dir")).findings[0].what
+        assert "Not in use" in (await examined(settings, "data-dir")).findings[0].what
