@@ -59,8 +59,8 @@ def test_shell_examples_parse(page: Path) -> None:
 def test_the_readme_follows_its_order() -> None:
     headings = re.findall(r"^## (.+)$", PAGES[0].read_text(), re.MULTILINE)
     assert headings == [
-        *("What it gives", "Run it", "Try it with curl", "Use it from a browser", "Configure"),
-        *("Deploy", "Operate", "Test", "How it is built"),
+        *("What it gives", "Run it", "Try it with curl", "Use it from a browser"),
+        *("Use it from a shell", "Configure", "Deploy", "Operate", "Test", "How it is built"),
     ]
 
 
