@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from app.container import open_doctor
 from app.infrastructure.metrics import Metrics
 from app.infrastructure.storage.bucket import cors_configuration, lifecycle_configuration
 from app.routers.problem_document import STATUS
@@ -90,6 +91,20 @@ def test_every_metric_is_explained() -> None:
     text = Metrics().expose()[0].decode()
     exposed = re.findall(r"^# TYPE (slipway_(?!process_)\w+)(?<!_created) ", text, re.MULTILINE)
     assert sorted(explained) == sorted(exposed)
+
+
+async def test_every_check_of_the_doctor_is_explained() -> None:
+    page = (ROOT / "docs/doctor.md").read_text().partition("## Settings")[2]
+    rows = re.findall(r"^\| (`[a-z`, -]+`) \|", page, re.MULTILINE)
+    explained = [name for row in rows for name in re.findall(r"`([a-z-]+)`", row)]
+    async with open_doctor(Settings(_env_file=None)) as doctor:
+        assert sorted(explained) == sorted(doctor.names)
+
+
+def test_every_rule_of_consistency_is_about_settings_that_exist() -> None:
+    page = (ROOT / "docs/doctor.md").read_text()
+    names = re.findall(r"`([A-Z][A-Z0-9]*_[A-Z0-9_]+)`", page)
+    assert {name.lower() for name in names} <= Settings.model_fields.keys()
 
 
 def test_every_decision_is_in_the_index() -> None:
