@@ -8,6 +8,8 @@ from urllib.parse import unquote
 
 import pytest
 
+from app.container import open_doctor
+from app.infrastructure.diagnosis.permissions import policy_document
 from app.infrastructure.metrics import Metrics
 from app.infrastructure.storage.bucket import cors_configuration, lifecycle_configuration
 from app.routers.problem_document import STATUS
@@ -68,6 +70,19 @@ def test_the_readme_shows_the_buckets_own_documents() -> None:
     shown = [json.loads(block) for block in _blocks(PAGES[0], "json")]
     assert cors_configuration(["https://app.example.com"]) in shown
     assert lifecycle_configuration() in shown
+
+
+def test_the_readme_shows_the_rights_that_the_doctor_asks_for() -> None:
+    shown = [json.loads(block) for block in _blocks(PAGES[0], "json")]
+    assert policy_document(Settings(_env_file=None, s3_bucket="your-bucket")) in shown
+
+
+async def test_every_check_of_the_doctor_is_explained() -> None:
+    page = (ROOT / "docs/doctor.md").read_text()
+    rows = re.findall(r"^\| (`[a-z`, -]+`) \|", page, re.MULTILINE)
+    explained = [name for row in rows for name in re.findall(r"`([a-z-]+)`", row)]
+    async with open_doctor(Settings(_env_file=None)) as doctor:
+        assert explained == list(doctor.names)
 
 
 def test_the_readme_names_only_settings_that_exist() -> None:
