@@ -26,6 +26,9 @@ BESIDE = [("jobs", "list"), ("events", "list"), ("reconcile",)]
 
 EXPLAIN = ("explain", "--url", "https://bucket.example/key")
 
+BUFFERED = {"PYTHONUNBUFFERED": ""}
+"""As in a shell, whatever it is here."""
+
 NOBODY = "postgresql://nobody:sesame@127.0.0.1:9/none"
 
 
@@ -52,7 +55,7 @@ class Command:
         process = subprocess.Popen(
             [sys.executable, "-m", "app", *words],
             cwd=self._directory,
-            env=environment(self._directory / "data", **(self._given | given)),
+            env=environment(self._directory / "data", **(BUFFERED | self._given | given)),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
