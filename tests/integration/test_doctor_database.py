@@ -243,6 +243,16 @@ class TestServer:
         finally:
             await set_on_server(database_url, name, before)
 
+    async def test_rows_that_nobody_freezes(
+        self, database_url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def told(examination: Examination) -> bool:
+            return any("last frozen" in finding.what for finding in examination.findings)
+
+        assert not told(await look(database_url, "server"))
+        monkeypatch.setattr("app.domain.judgement.server.OLD_TRANSACTIONS", 1)
+        assert told(await look(database_url, "server"))
+
 
 async def set_on_server(url: str, name: str, value: str) -> None:
     await execute(url, f"ALTER SYSTEM SET {name} = '{value}'")

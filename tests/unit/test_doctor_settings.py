@@ -1,6 +1,7 @@
 """Settings that are each in order and do not fit together; each rule broken and kept."""
 
 import resource
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,8 @@ async def test_what_fits(changes: dict[str, Any]) -> None:
     [
         ('max_size = "60 TiB"', Verdict.WARNING, "max_size"),
         ('multipart_threshold = "6 GiB"', Verdict.WARNING, "multipart_threshold"),
+        ('types = ["image/*"]\nextensions = ["png", "pdf"]', Verdict.NOTE, "application/pdf"),
+        ('types = ["image/*"]\nextensions = ["png", "odd"]', Verdict.OK, "They fit together."),
         ("max_expires_in = 604800", Verdict.NOTE, "may live 168 h"),
         ('max_size = "5 GiB"\n[quota]\nbytes = "1 GiB"', Verdict.NOTE, " bytes of [quota]"),
         ('max_size = "5 GiB"\n[quota]\nin_flight_bytes = "1 GiB"', Verdict.NOTE, "in_flight_bytes"),
@@ -171,11 +174,21 @@ async def test_more_streams_than_files_may_be_open(monkeypatch: pytest.MonkeyPat
     assert (await look(max_streams=2000)).verdict is Verdict.OK
 
 
+@dataclass
+class Usage:
+    free: int
+
+
 class TestDataDirectory:
     async def look(self, directory: Path, **given: Any) -> Examination:
         return await examined(
             bare_settings(data_dir=directory, jwt_secret=SECRET, **given), "data-dir"
         )
+
+    @pytest.fixture(autouse=True)
+    def _roomy(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Whatever is left on the machine of the tests."""
+        monkeypatch.setattr(data_dir, "ROOM", 0)
 
     async def test_one_that_is_not_there_yet(self, tmp_path: Path) -> None:
         assert (await self.look(tmp_path / "some" / "where")).verdict is Verdict.OK
@@ -192,6 +205,15 @@ class TestDataDirectory:
         """root may write everywhere, so the system's word is what is changed."""
         monkeypatch.setattr(data_dir.os, "access", lambda *_: False)
         assert "cannot be written" in problem(await self.look(tmp_path)).what
+
+    async def test_a_disk_that_is_nearly_full(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(data_dir, "ROOM", 1024**3)
+        for free, verdict in ((1024**3 - 1, Verdict.WARNING), (1024**3, Verdict.OK)):
+            usage = Usage(free)
+            monkeypatch.setattr(data_dir.shutil, "disk_usage", lambda _, usage=usage: usage)
+            assert (await self.look(tmp_path / "new")).verdict is verdict
 
     @pytest.mark.parametrize("name", data_dir.SECRETS)
     async def test_a_secret_that_others_may_read(self, tmp_path: Path, name: str) -> None:

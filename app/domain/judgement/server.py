@@ -13,6 +13,10 @@ OLDEST = 13
 SLOW, VERY_SLOW = timedelta(milliseconds=20), timedelta(milliseconds=100)
 """For one question and its answer. A call of the API asks one to three."""
 
+OLD_TRANSACTIONS = 1_000_000_000
+"""Transactions since rows were last frozen: autovacuum begins at 200 million, the server refuses
+writes at some 2,000: https://www.postgresql.org/docs/18/routine-vacuuming.html#VACUUM-FOR-WRAPAROUND"""
+
 LONG = timedelta(minutes=5)
 """For a transaction that has written something."""
 
@@ -176,10 +180,25 @@ SETTINGS = tuple(sorted({harm.name for harm in _HARMS}))
 """Names of the settings that are looked at."""
 
 
-def judge_settings(values: Mapping[str, str]) -> list[Finding]:
-    """Of SETTINGS, as a session of the service has them."""
+def judge_settings(values: Mapping[str, str], unfrozen: int) -> list[Finding]:
+    """Of SETTINGS, as a session of the service has them; `unfrozen` counts the transactions since
+    the rows of the oldest database were frozen."""
     found = [harm.finding for harm in _HARMS if values.get(harm.name) == harm.value]
+    if unfrozen >= OLD_TRANSACTIONS:
+        found.append(_unfrozen(unfrozen))
     return found or [ok("None of those that are looked at does harm.")]
+
+
+def _unfrozen(transactions: int) -> Finding:
+    return warning(
+        f"Rows were last frozen {transactions} transactions ago.",
+        why="At some 2,000,000,000 the server refuses all writes.",
+        remedy=Remedy(
+            text="See why autovacuum does not come through (an old transaction, a replication "
+            "slot), and vacuum.",
+            command="vacuumdb --all --freeze",
+        ),
+    )
 
 
 def judge_transactions(oldest: timedelta | None, longest: timedelta = LONG) -> list[Finding]:

@@ -1,6 +1,7 @@
 """Whether development can keep its engines and secrets, and keeps them to itself."""
 
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,9 @@ from app.settings import Settings
 SECRETS = ("jwt_secret", "seaweedfs/s3.json")
 """Files under DATA_DIR that nobody else may read."""
 
+ROOM = 1024**3
+"""Bytes that should be free: PostgreSQL stops when it cannot write its log."""
+
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -18,18 +22,32 @@ async def examine_data_dir(settings: Settings) -> list[Finding]:
     if settings.is_production:
         return [ok("Not in use: production keeps nothing in DATA_DIR.")]
     directory = settings.data_dir.resolve()
-    problems = list(_unwritable(directory)) or list(_readable(directory))
+    there = _nearest(directory)
+    problems = list(_unwritable(directory, there)) or [*_full(there), *_readable(directory)]
     return problems or [ok(f"{directory} is writable, and its secrets are private.")]
 
 
-def _unwritable(directory: Path) -> Iterator[Finding]:
-    """A directory that is not there yet is made in the first one above it that is."""
-    there = next(path for path in (directory, *directory.parents) if os.path.exists(path))
+def _nearest(directory: Path) -> Path:
+    """Itself, or the first above it that is there, in which it would be made."""
+    return next(path for path in (directory, *directory.parents) if os.path.exists(path))
+
+
+def _unwritable(directory: Path, there: Path) -> Iterator[Finding]:
     if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
         yield failure(
             f"DATA_DIR {directory} cannot be written.",
             why="The embedded engines and the generated secret have nowhere to be.",
             remedy=Remedy(text="Give it to this user, or name another.", command="DATA_DIR=…"),
+        )
+
+
+def _full(there: Path) -> Iterator[Finding]:
+    free = shutil.disk_usage(there).free
+    if free < ROOM:
+        yield warning(
+            f"The disk of {there} has {free // 1024**2} MiB left.",
+            why="PostgreSQL stops when it cannot write, and uploads are refused.",
+            remedy=Remedy(text="Make room, or name a directory elsewhere.", command="DATA_DIR=…"),
         )
 
 

@@ -10,6 +10,7 @@ from app.repository.diagnosis.access import DatabaseAccess
 from app.repository.diagnosis.work import count_workers
 
 _SETTINGS = "SELECT name, setting FROM pg_settings WHERE name = ANY($1::text[])"
+_UNFROZEN = "SELECT max(age(datfrozenxid)) FROM pg_database"
 
 # Of other roles' sessions only the superuser and members of pg_read_all_stats see backend_xid.
 _OLDEST = """
@@ -34,7 +35,8 @@ FROM pg_roles, pg_database WHERE rolname = current_user AND datname = current_da
 
 async def examine_settings(access: DatabaseAccess) -> list[Finding]:
     rows = await access.ask(lambda connection: connection.fetch(_SETTINGS, list(SETTINGS)))
-    return judge_settings({row["name"]: row["setting"] for row in rows})
+    unfrozen = await access.ask(lambda connection: connection.fetchval(_UNFROZEN))
+    return judge_settings({row["name"]: row["setting"] for row in rows}, unfrozen)
 
 
 async def examine_transactions(

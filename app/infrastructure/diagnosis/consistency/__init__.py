@@ -24,10 +24,9 @@ from app.infrastructure.diagnosis.consistency.limits import (
     counting,
     descriptors,
     impatience,
-    lifetimes,
-    sizes,
     store_profile,
 )
+from app.infrastructure.diagnosis.consistency.policies import extensions, lifetimes, sizes
 from app.infrastructure.diagnosis.consistency.tokens import audience, issuer, keys
 from app.settings import Settings
 
@@ -48,6 +47,7 @@ RULES: tuple[Rule, ...] = (
     issuer,
     audience,
     sizes,
+    extensions,
     lifetimes,
     store_profile,
     counting,
