@@ -18,6 +18,7 @@ from app.domain.ports import FileRepository, ObjectStore, StoreListing, UsageRep
 from app.domain.reconciliation import RecordSurvey
 from app.domain.usage import Limits
 from app.domain.webhook_address import AddressRule
+from app.infrastructure.diagnosis.service_checks import helper_checks, settings_checks
 from app.infrastructure.diagnosis.store import StoreAccess
 from app.infrastructure.diagnosis.store_checks import store_checks
 from app.infrastructure.events.sns import SnsTopics
@@ -372,6 +373,7 @@ async def open_doctor(
         database = DatabaseAccess(_database_url(settings), timeout=settings.database_timeout)
         checks = [
             _settings_check(settings),
+            *settings_checks(settings),
             *store_checks(store),
             *database_checks(
                 database,
@@ -380,6 +382,7 @@ async def open_doctor(
                 pool_size=settings.database_pool_size,
                 event_ways=_event_ways(settings),
             ),
+            *helper_checks(settings, store),
         ]
         yield Doctor(checks, clock=clock)
 

@@ -1,6 +1,7 @@
-"""`POST /storage-events` for files whose bytes have arrived, against the store's own HEAD rate."""
+"""Events of files whose bytes have arrived, by HTTP and by SQS, and the store's own HEAD rate."""
 
 import json
+import re
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -14,8 +15,9 @@ from pydantic import SecretStr
 from app.infrastructure.storage.client import calling_client, open_session
 from benchmarks.client import Client
 from benchmarks.driver import drive, http_request
+from benchmarks.queue import running_queue
 from benchmarks.report import Outcome, at_least
-from benchmarks.servers import Server, slipway
+from benchmarks.servers import Server, slipway, worker
 from benchmarks.stage import Stage
 
 SECRET = "between-the-store-and-the-benchmark"
@@ -23,6 +25,8 @@ ROUNDS = 3
 FILES = 1000
 SENDERS = 8
 CONNECTIONS = 16
+PATIENCE = 120.0
+_DONE = re.compile(rb'slipway_event_queue_messages_total{outcome="done"} (\S+)')
 TARGET = 500
 """Events a second on one worker, unless the store answers fewer HEADs."""
 
@@ -37,10 +41,12 @@ def measure(stage: Stage) -> list[Outcome]:
         batch = _median(stage, server, _all_at_once)
         cpu = _cpu(stage, server)
         heads = _head_rate(stage, _uploaded(stage, server))
+        queued, queued_cpu = _from_a_queue(stage, _uploaded(stage, server))
     print(
         f"\nPOST /storage-events: {single:.0f} events/s one by one, {batch:.0f} in bodies of "
         f"{FILES:,} ({cpu:.0f} µs of CPU each); the store answers {heads:.0f} HEADs/s"
     )
+    print(f"SQS consumer: {queued:.0f} messages/s, {queued_cpu:.0f} µs of the worker's CPU each")
     target = min(TARGET, heads)
     return [
         at_least("Bucket events, one by one", single, target, "/s"),
@@ -108,6 +114,32 @@ def _body(stage: Stage, keys: Sequence[str]) -> dict[str, Any]:
             {"eventName": name, "s3": {"bucket": bucket, "object": {"key": k}}} for k in keys
         ]
     }
+
+
+def _from_a_queue(stage: Stage, keys: Sequence[str]) -> tuple[float, float]:
+    """Messages a second that one worker deals with, of one event each, and µs of its CPU."""
+    with running_queue(stage) as queue:
+        queue.tell([json.dumps(_body(stage, [key])) for key in keys])
+        working = worker(stage, S3_EVENTS_QUEUE_URL=queue.url)
+        with working as server, Client(server.port) as probes:
+            first, started, cpu = _wait_for_done(probes, 1), time.perf_counter(), server.cpu()
+            count = _wait_for_done(probes, len(keys)) - first
+            took, cpu = time.perf_counter() - started, server.cpu() - cpu
+        if left := queue.left():
+            raise RuntimeError(f"{left} messages were left")
+    return count / took, cpu / count * 1e6
+
+
+def _wait_for_done(probes: Client, count: int) -> int:
+    """How many are done, as soon as that is `count` or more."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        found = _DONE.search(probes.send("GET", "/metrics", b"", {}))
+        done = int(float(found[1])) if found else 0
+        if done >= count:
+            return done
+        time.sleep(0.05)
+    raise RuntimeError(f"{count} messages were not done in {PATIENCE:.0f} seconds")
 
 
 def _head_rate(stage: Stage, keys: Sequence[str]) -> float:

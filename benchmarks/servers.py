@@ -82,7 +82,7 @@ def child_environment(given: Mapping[str, str]) -> dict[str, str]:
 def _running(
     stage: Stage, name: str, module: list[str], environment: Mapping[str, str]
 ) -> Iterator[Server]:
-    port = _free_port()
+    port = free_port()
     given = child_environment(
         {
             **environment,
@@ -146,7 +146,8 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A loopback port that was free a moment ago."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

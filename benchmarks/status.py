@@ -3,7 +3,8 @@
 import statistics
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,10 +28,28 @@ def measure(stage: Stage) -> list[Outcome]:
     with slipway(stage) as server:
         _report(server, stage.token_for(), _uploaded(server, stage.token_for()))  # warm up
         samples = [_sample(stage, server) for _ in range(ROUNDS)]
-    latency, call, head = (statistics.median(values) for values in zip(*samples, strict=True))
+        with _webhook(server, stage.token_for()):
+            told = [_sample(stage, server) for _ in range(ROUNDS)]
+    latency, call, head = _medians(samples)
     rest = statistics.median(call - head for _, call, head in samples)
     print(f"\nPUT /file-status: p50 {latency:.2f} ms, CPU {call:.0f} µs, of its HEAD {head:.0f} µs")
+    latency, call, head = _medians(told)
+    print(f"with a webhook:   p50 {latency:.2f} ms, CPU {call:.0f} µs, of its HEAD {head:.0f} µs")
     return [at_most("PUT /file-status, CPU besides its HEAD", rest / 1000, 1.0, "ms")]
+
+
+@contextmanager
+def _webhook(server: Server, token: str) -> Iterator[None]:
+    """One that wants to be told everything; there is no worker that would."""
+    with Client(server.port, token) as client:
+        made = client.call("POST", "/webhooks", {"url": "https://example.invalid/hook"})
+    yield
+    with Client(server.port, token) as client:
+        client.send("DELETE", f"/webhooks/{made['id']}", b"", {})
+
+
+def _medians(samples: Sequence[Sample]) -> Sequence[float]:
+    return [statistics.median(values) for values in zip(*samples, strict=True)]
 
 
 def _sample(stage: Stage, server: Server) -> Sample:

@@ -113,7 +113,7 @@ class Jwks:
                 body = await asyncio.to_thread(
                     download, self._pool, self._url, timeout=TIMEOUT, max_bytes=MAX_BYTES
                 )
-            self._replace(_members(body))
+            self._replace(members_of(body))
             self._fetched_at = self._tried_at
         except Exception as error:
             _log.warning("key set not fetched", error=type(error).__name__, reason=str(error))
@@ -142,7 +142,8 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _members(body: bytes) -> list[Any]:
+def members_of(body: bytes) -> list[Any]:
+    """The keys of a JWK Set, understood or not. Raises ValueError when it is none."""
     document = json.loads(body)
     members = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(members, list) or len(members) > MAX_KEYS:

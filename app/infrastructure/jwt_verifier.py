@@ -69,6 +69,11 @@ class JwtVerifier:
         self._remember(token, principal, min(self._rules.expiry(claims), now + CACHE_SECONDS))
         return principal
 
+    @property
+    def published_algorithms(self) -> frozenset[str]:
+        """Those accepted whose keys are fetched, as none is configured."""
+        return self._algorithms - set(self._keys)
+
     async def close(self) -> None:
         if self._jwks is not None:
             await self._jwks.close()

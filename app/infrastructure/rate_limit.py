@@ -49,7 +49,7 @@ class RateLimiter:
         self._metrics = metrics
         self._limits = _parse(settings.rate_limit)
         url = settings.rate_limit_storage_url
-        self._limiter = _limiter(url.get_secret_value() if url else None)
+        self._limiter = open_limiter(url.get_secret_value() if url else None)
         self._redis = _breaker(metrics) if url else None
 
     async def check(self, key: str) -> None:
@@ -107,7 +107,8 @@ def _breaker(metrics: Metrics) -> CircuitBreaker:
     )
 
 
-def _limiter(url: str | None) -> Limiter:
+def open_limiter(url: str | None) -> Limiter:
+    """Counting in the Redis at `url`, in memory without one. Raises ValueError."""
     if url is not None and urlsplit(url).scheme not in _REDIS_SCHEMES:
         raise ValueError(f"RATE_LIMIT_STORAGE_URL must start with one of {_REDIS_SCHEMES}")
     return Limiter(

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import asyncpg
 import pytest
@@ -205,28 +206,29 @@ async def many_changes(
 
 async def test_a_thousand_readers(service: Served, user: User) -> None:
     record = await user.ask()
-    readers = await asyncio.gather(*(a_plain_reader(service, user) for _ in range(1000)))
-    assert service.container.live.readers == 1000
-    await user.move(record, "failed")
-    async with asyncio.timeout(DEADLINE):
-        lines = await asyncio.gather(*(reader.readuntil(b'"status":"') for reader, _ in readers))
-    assert all(record["id"].encode() in line for line in lines)
-    for _, writer in readers:
-        writer.close()
+    async with AsyncExitStack() as open_ones:
+        readers = [await open_ones.enter_async_context(plain(service, user)) for _ in range(1000)]
+        assert service.container.live.readers == 1000
+        await user.move(record, "failed")
+        async with asyncio.timeout(DEADLINE):
+            lines = await asyncio.gather(*(reader.readuntil(b'"status":"') for reader in readers))
+        assert all(record["id"].encode() in line for line in lines)
     await nobody_reads(service)
 
 
-async def a_plain_reader(
-    service: Served, user: User
-) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Past the event `ready`."""
+@asynccontextmanager
+async def plain(service: Served, user: User) -> AsyncIterator[asyncio.StreamReader]:
+    """A reader past the event `ready`."""
     reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
     token = user.headers()["Authorization"]
     head = f"GET /files/stream HTTP/1.1\r\nHost: a\r\nAuthorization: {token}\r\n\r\n"
-    writer.write(head.encode())
-    async with asyncio.timeout(60):
-        await reader.readuntil(b"event: ready\ndata: {}\n\n")
-    return reader, writer
+    try:
+        writer.write(head.encode())
+        async with asyncio.timeout(DEADLINE):
+            await reader.readuntil(b"event: ready\ndata: {}\n\n")
+        yield reader
+    finally:
+        writer.close()
 
 
 async def test_there_is_room_for_so_many(settings: Settings) -> None:

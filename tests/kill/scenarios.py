@@ -3,7 +3,9 @@
 Each is what happens before, what is killed, and the ends that the owner's files may come to.
 """
 
+import asyncio
 import dataclasses
+import json
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,13 +17,18 @@ from app.domain.parts import MIN_PART_SIZE
 from app.domain.ports import UploadSpec
 from app.domain.removal import first_look, takeover
 from app.domain.upload_request import RequestedMethod, UploadRequest
+from app.infrastructure.events.sqs import QueuedMessage
 from app.service.file_storage import FileRef
 from app.service.part_urls import IssuedParts
 from app.service.presigned_url import Upload
+from app.service.storage_events import read_json
+from app.worker.events import EventConsumer
+from tests.fakes.queue import OneMessageQueue
 from tests.kill.stage import Stage, Stopped
 from tests.support.aftermath import run_jobs
 from tests.support.checksums import checksum_of
 from tests.support.events import s3_body
+from tests.support.killing import Watched
 
 UPLOADED, PROCESSING = FileStatus.UPLOADED, FileStatus.PROCESSING
 COMPLETED, FAILED = FileStatus.COMPLETED, FileStatus.FAILED
@@ -114,6 +121,13 @@ async def sent_other_bytes(stage: Stage) -> Files:
     signed = await stage.adapters.store.presign_upload(spec, record.method, 60)
     await stage.put(signed, spec.size)
     return [record]
+
+
+def several(*givens: Given) -> Given:
+    async def given(stage: Stage) -> Files:
+        return [file for one in givens for file in await one(stage)]
+
+    return given
 
 
 def after(before: Given, act: Act) -> Given:
@@ -213,8 +227,31 @@ async def delete(stage: Stage, files: Files) -> None:
 
 
 async def hear(stage: Stage, files: Files) -> None:
-    """The store says that the object was created."""
-    await stage.services.storage_events.receive(s3_body(files[0].key))
+    """The store says that the objects were created."""
+    await stage.services.storage_events.receive(s3_body(*(file.key for file in files)))
+
+
+async def consume(stage: Stage, files: Files) -> None:
+    """A worker's consumer hears it from a queue, which hands out again what was not deleted."""
+    queue = OneMessageQueue(json.dumps(s3_body(*(file.key for file in files))))
+
+    async def take(body: str) -> None:
+        await stage.services.storage_events.receive(read_json(body))
+
+    async def park(message: QueuedMessage, reason: str) -> None:
+        raise AssertionError(f"{message.body} cannot be read: {reason}")
+
+    consumer = EventConsumer(
+        Watched("queue", queue, after=stage.after_call),
+        take=take,
+        park=park,
+        on_messages=lambda *_: None,
+        on_error=lambda: None,
+    )
+    running = asyncio.create_task(consumer.run())
+    await queue.deleted.wait()
+    consumer.stop()
+    await running
 
 
 async def sweep(stage: Stage, files: Files) -> None:
@@ -315,6 +352,20 @@ SCENARIOS = [
     asking("hear of other bytes", sent_other_bytes, hear, FAILED, else_=FAILED),
     asking("hear of other bytes twice", _refused, hear, FAILED, else_=FAILED),
     asking("hear of a multipart", _put_together, hear, UPLOADED, else_=UPLOADED),
+    asking("consume the event of a PUT", sent(ONE), consume, UPLOADED, else_=UPLOADED),
+    asking("consume the event of other bytes", sent_other_bytes, consume, FAILED, else_=FAILED),
+    *(
+        Scenario(
+            name=f"{act.__name__} of several at once",
+            given=several(sent(ONE), sent(AUTO_ONE), sent_other_bytes),
+            act=act,
+            untouched=(UPLOADED, COMPLETED, FAILED),
+            ends=(UPLOADED, COMPLETED, FAILED),
+            again=act,
+            returned=(UPLOADED, COMPLETED, FAILED),
+        )
+        for act in (hear, consume)
+    ),
     working("hear late of a failed file", stray(report(FAILED)), hear, FAILED, late=True),
     working("hear late of a deleted file", stray(delete), hear, DELETED, late=True),
     working("hear late of failed parts", _failed_in_parts, hear, FAILED),

@@ -43,6 +43,9 @@ from tests.support.victims import Victims
 HAPPENED_ALREADY = (NotFound, IllegalTransition, VerificationFailed)
 """What a client hears that asks once more for what took place: the file is gone, or has failed."""
 
+FORGETTING = "queue.delete"
+"""The step after which nobody tells again."""
+
 
 @dataclass(frozen=True)
 class Point:
@@ -184,6 +187,8 @@ async def test_nobody_comes_back(
     theatre: Theatre, stage: Stage, webhook: Webhook, point: Point
 ) -> None:
     await kill(theatre, stage, point)
+    if point.after == FORGETTING:
+        assert await ends(stage) == Counter(point.scenario.ends)
     assert point.scenario.late or await left_by_jobs(stage) == []
     assert await rest(stage) == []
     assert await mistold(theatre, stage, webhook) == []

@@ -16,15 +16,19 @@ from app.database.config import Database
 from app.database.engine import dsn
 from app.database.migrate import upgrade
 from app.domain.job import Job, JobName
+from app.repository.diagnosis import access
 from app.repository.file_storage_repository import FileStorageRepository
+
+PATIENCE = 30.0
+"""Seconds for what takes none, so that nobody is refused because a machine is busy. Tests that are
+about being refused have less."""
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _patience() -> Iterator[None]:
-    """Nobody is refused because a machine is busy, where that is not a test's subject."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (config, engine):
-            patch.setattr(module, "CONNECT_TIMEOUT", 30.0)
+        for module in (config, engine, access):
+            patch.setattr(module, "CONNECT_TIMEOUT", PATIENCE)
         yield
 
 
@@ -60,7 +64,7 @@ async def scratch_database(postgres_url: str, template: str = "template0") -> As
 
 @asynccontextmanager
 async def opened(url: str, **options: Any) -> AsyncIterator[Database]:
-    database = Database(url, **options)
+    database = Database(url, **({"timeout": PATIENCE} | options))
     await database.open()
     try:
         yield database

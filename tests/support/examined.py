@@ -1,4 +1,4 @@
-"""What the doctor says of a service with certain settings."""
+"""Settings for the doctor, and what it says of them."""
 
 from typing import Any
 

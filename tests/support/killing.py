@@ -12,8 +12,9 @@ from typing import Any
 
 _OF_REPOSITORIES = {"find", "find_all", "page", "events", "load", "due", "due_removals"}
 _OF_STORES = {"head", "parts", "multipart_uploads", "list_objects", "unfinished_uploads", "ping"}
+_OF_QUEUES = {"receive", "has_dead_letters"}
 _SIGNING = {"presign_upload", "presign_parts", "presign_download"}
-READS = frozenset(_OF_REPOSITORIES | _OF_STORES | _SIGNING)
+READS = frozenset(_OF_REPOSITORIES | _OF_STORES | _OF_QUEUES | _SIGNING)
 """The calls that change nothing. Whatever else a port has is a step."""
 
 OnCall = Callable[[str], Awaitable[None]]

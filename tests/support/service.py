@@ -16,6 +16,7 @@ from jose import jwt
 from app.container import Container, utc_now
 from app.main import create_app
 from app.settings import Settings
+from tests.support.databases import PATIENCE
 
 JWT_SECRET = "a-test-key-of-more-than-thirty-two-bytes"
 
@@ -111,6 +112,7 @@ def settings(database_url: str, store_settings: Settings) -> Settings:
     """What the service under test runs with; `model_copy(update=…)` changes one thing."""
     values = store_settings.model_dump() | {
         "database_url": database_url,
+        "database_timeout": PATIENCE,
         "jwt_secret": JWT_SECRET,
         "rate_limit": "",
         "log_format": "json",

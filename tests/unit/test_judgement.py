@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from app.domain.judgement.connections import Demand, Room, judge_connections
+from app.domain.judgement.queue import Queue, judge_queue, sending_policy
 from app.domain.judgement.server import Server, judge_server, judge_transactions
 from app.domain.judgement.wording import counted, said
 
@@ -85,6 +86,18 @@ def test_a_server_of_which_nine_tenths_are_taken() -> None:
     for in_use, verdict in ((87, "ok"), (88, "warning")):
         room = Room(max_connections=100, reserved=3, in_use=in_use)
         assert judge_connections(room, demand)[0].verdict.value == verdict
+
+
+@pytest.mark.parametrize(
+    ("region", "verdict"), [("eu-west-1", "ok"), ("us-east-1", "warning"), ("", "ok")]
+)
+def test_a_queue_of_another_region_gets_no_events(region: str, verdict: str) -> None:
+    arn = f"arn:aws:sqs:{region}:123456789012:slipway"
+    policy = sending_policy(arn, "files")
+    queue = Queue(arn=arn, waiting=0, hidden=0, policy=policy, max_receives=20, dead=0)
+    findings = judge_queue(queue, bucket="files", region="eu-west-1")
+    assert findings[-1].verdict.value == verdict
+    assert len(findings) == (1 if verdict == "ok" else 2)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from botocore.stub import Stubber
 from app.domain.checksum import ChecksumAlgorithm
 from app.domain.parts import StoredPart
 from app.domain.ports import Assembly, UploadSpec
+from app.exceptions.errors import StorageUnavailable
 from app.infrastructure.storage.presigning import PARTS_AT_ONCE
 from app.infrastructure.storage.s3 import S3ObjectStore
 from tests.support.checksums import checksum_of
@@ -47,6 +48,16 @@ async def test_an_upload_begins_with_its_type_and_checksum(
         expected = {"Bucket": "b", "Key": "k", "ContentType": "a/b", **asked}
         stubber.add_response("create_multipart_upload", {"UploadId": "u"}, expected)
         assert await store.create_multipart(spec) == "u"
+
+
+@pytest.mark.parametrize("answer", [{}, {"UploadId": ""}])
+async def test_an_answer_without_an_upload_is_a_failure_of_the_store(
+    store: S3ObjectStore, answer: dict[str, str]
+) -> None:
+    with Stubber(store._client) as stubber:
+        stubber.add_response("create_multipart_upload", answer)
+        with pytest.raises(StorageUnavailable, match="none of S3's"):
+            await store.create_multipart(SPEC)
 
 
 @pytest.mark.parametrize(

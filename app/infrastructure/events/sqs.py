@@ -30,7 +30,7 @@ LONG_POLL = 20
 TIMEOUT = 5.0
 """Seconds of one attempt of any other call, and beyond a long poll."""
 
-_FAILURES = (BotoCoreError, ClientError, OSError, RuntimeError)
+FAILURES = (BotoCoreError, ClientError, OSError, RuntimeError)
 _REGION = re.compile(r"sqs\.([a-z0-9-]+)\.")
 
 log = structlog.get_logger(__name__)
@@ -61,8 +61,8 @@ class SqsQueue:
             raise ValueError("set S3_EVENTS_QUEUE_URL")
         self._url = settings.s3_events_queue_url
         self._visibility = visibility
-        self._client = _client(settings, self._url, threads, TIMEOUT)
-        self._patient_client = _client(settings, self._url, threads, LONG_POLL + TIMEOUT)
+        self._client = queue_client(settings, self._url, threads, TIMEOUT)
+        self._patient_client = queue_client(settings, self._url, threads, LONG_POLL + TIMEOUT)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="sqs")
 
     async def receive(self) -> list[QueuedMessage]:
@@ -119,11 +119,11 @@ class SqsQueue:
     async def _call(self, call: Callable[[], T]) -> T:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, call)
-        except _FAILURES as error:
-            raise QueueUnavailable(_name(error)) from error
+        except FAILURES as error:
+            raise QueueUnavailable(error_name(error)) from error
 
 
-def _client(settings: Settings, url: str, threads: int, timeout: float) -> Any:
+def queue_client(settings: Settings, url: str, threads: int = 1, timeout: float = TIMEOUT) -> Any:
     """For the host of the queue's URL, in whose name the region stands at AWS."""
     parts = urlsplit(url)
     region = _REGION.search(parts.netloc)
@@ -145,7 +145,7 @@ def _message(item: Mapping[str, Any]) -> QueuedMessage:
     return QueuedMessage(item["MessageId"], item["ReceiptHandle"], item["Body"], int(receives))
 
 
-def _name(error: Exception) -> str:
+def error_name(error: Exception) -> str:
     """SQS's code, or the class: the text may name more than a log should."""
     if isinstance(error, ClientError):
         return str(error.response.get("Error", {}).get("Code", "ClientError"))
@@ -172,8 +172,8 @@ async def _in_daemon(call: Callable[[], T]) -> T:
         failure: Exception | None = None
         try:
             result = call()
-        except _FAILURES as error:
-            failure = QueueUnavailable(_name(error))
+        except FAILURES as error:
+            failure = QueueUnavailable(error_name(error))
             failure.__cause__ = error
         except Exception as error:
             failure = error

@@ -83,7 +83,7 @@ class S3Presigning:
         return SignedParts(urls, now + timedelta(seconds=lifetime))
 
     async def _sign_head(self, key: str) -> SignedHead:
-        """For the service itself to send to S3_ENDPOINT_URL, at once: by the real time, as boto3."""
+        """For the service itself to send to S3_ENDPOINT_URL at once, dated by the real time."""
         now = datetime.now(UTC).replace(microsecond=0)
         generation = await self._signers.current(now)
         return generation.internal.sign_head(key, now=now)

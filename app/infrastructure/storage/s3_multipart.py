@@ -16,7 +16,7 @@ from app.domain.ports import Assembly, UploadGone, UploadSpec
 from app.exceptions.errors import StorageUnavailable
 from app.infrastructure.storage.calls import OnCall, S3Calls
 from app.infrastructure.storage.capabilities import capabilities_of
-from app.infrastructure.storage.failures import RETRY_AFTER, code_of
+from app.infrastructure.storage.failures import RETRY_AFTER, MalformedAnswer, code_of
 from app.settings import Settings
 
 if TYPE_CHECKING:
@@ -74,8 +74,7 @@ class S3Multipart(S3Calls):
             asked["ChecksumAlgorithm"] = spec.checksum.algorithm.upper()
             asked["ChecksumType"] = "FULL_OBJECT"
         create: Any = self._client.create_multipart_upload
-        answer = await self._call("create_multipart", lambda: create(**asked))
-        return str(answer["UploadId"])
+        return await self._call("create_multipart", lambda: _upload_id(create(**asked)))
 
     async def parts(self, key: str, upload_id: str) -> AsyncIterator[Sequence[StoredPart]]:
         """As the port says."""
@@ -157,6 +156,13 @@ class S3Multipart(S3Calls):
 
     def _where(self, key: str, upload_id: str) -> _Where:
         return {"Bucket": self._bucket, "Key": key, "UploadId": upload_id}
+
+
+def _upload_id(answer: Mapping[str, Any]) -> str:
+    upload_id = answer.get("UploadId")
+    if not upload_id:
+        raise MalformedAnswer
+    return str(upload_id)
 
 
 def _settled(page: Mapping[str, Any]) -> tuple[list[StoredPart], int | None]:

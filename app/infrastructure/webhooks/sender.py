@@ -30,6 +30,10 @@ MAX_ANSWER = 64 * 1024
 KEEP_ALIVE = 5.0
 """Seconds for which an idle connection is kept: a name that moves is looked up anew after them."""
 
+MAX_IDLE = 20
+"""Connections that are kept: httpcore asks each of them whether it still stands, for each message.
+"""
+
 
 class WebhookSender:
     """`connections` at once; `close` when nothing is sent any more."""
@@ -52,7 +56,7 @@ class WebhookSender:
             scheme: httpcore.AsyncConnectionPool(
                 ssl_context=tls or ssl.create_default_context(),
                 max_connections=connections,
-                max_keepalive_connections=connections,
+                max_keepalive_connections=min(connections, MAX_IDLE),
                 keepalive_expiry=KEEP_ALIVE,
                 network_backend=network,
             )
