@@ -3,6 +3,7 @@
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from app.client.answers import File
 from app.client.api import Api
@@ -64,16 +65,18 @@ class Creation:
         self, wishes: Sequence[Wished], on_failure: OnFailure
     ) -> Iterator[tuple[Source, File]]:
         """Fresh uploads of those that are not refused. Raises what ends everything."""
-        try:
-            sources = [source for source, _ in wishes]
-            bodies = [wish for _, wish in wishes]
-            files = self._created(sources, lambda key: self._api.create_many(bodies, key))
-        except Refused as refused:
-            if ends_everything(refused):
-                raise
-            yield from self._others(wishes, refused, on_failure)
-        else:
-            yield from zip(sources, files, strict=True)
+        batches = [wishes] if wishes else []
+        while batches:
+            batch = batches.pop()
+            sources = [source for source, _ in batch]
+            try:
+                files = self._created(sources, partial(self._api.create_many, _bodies(batch)))
+            except Refused as refused:
+                if ends_everything(refused):
+                    raise
+                batches += self._rest(batch, refused, on_failure)
+            else:
+                yield from zip(sources, files, strict=True)
 
     def _one(self, source: Source, wish: Wish) -> File:
         try:
@@ -84,24 +87,19 @@ class Creation:
             return self._one(source, self._unverified(wish))
         return file
 
-    def _others(
-        self, wishes: Sequence[Wished], refused: Refused, on_failure: OnFailure
-    ) -> Iterator[tuple[Source, File]]:
-        """What a batch comes to of which this was said."""
-        index = refused.index
+    def _rest(
+        self, batch: Sequence[Wished], refused: Refused, on_failure: OnFailure
+    ) -> list[Sequence[Wished]]:
+        """What can still be asked for of a batch of which this was said."""
+        index, middle = refused.index, len(batch) // 2
         if refused.is_of_checksum:
-            bare = [(source, self._unverified(wish)) for source, wish in wishes]
-            yield from self.many(bare, on_failure)
-        elif index is not None and len(wishes) > 1:
-            on_failure(wishes[index][0], refused)
-            yield from self.many([*wishes[:index], *wishes[index + 1 :]], on_failure)
-        elif refused.code in _OF_ALL_TOGETHER and len(wishes) > 1:
-            half = len(wishes) // 2
-            yield from self.many(wishes[:half], on_failure)
-            yield from self.many(wishes[half:], on_failure)
-        else:
-            for source, _ in wishes:
-                on_failure(source, refused)
+            return [[(source, self._unverified(wish)) for source, wish in batch]]
+        if refused.code in _OF_ALL_TOGETHER and middle:
+            return [batch[middle:], batch[:middle]]
+        failed = batch if index is None else batch[index : index + 1]
+        for source, _ in failed:
+            on_failure(source, refused)
+        return [[*batch[:index], *batch[index + 1 :]]] if index is not None and middle else []
 
     def _created(
         self, sources: Sequence[Source], create: Callable[[str], list[File]]
@@ -127,3 +125,7 @@ class Creation:
                 self._checksums = False
                 self._on_note("the store cannot verify a CRC32 here; none is declared")
         return {name: value for name, value in wish.items() if name != "checksum"}
+
+
+def _bodies(batch: Sequence[Wished]) -> list[Wish]:
+    return [wish for _, wish in batch]

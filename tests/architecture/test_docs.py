@@ -8,6 +8,8 @@ from urllib.parse import unquote
 
 import pytest
 
+from app.container import open_doctor
+from app.infrastructure.diagnosis.permissions import policy_document
 from app.infrastructure.metrics import Metrics
 from app.infrastructure.storage.bucket import cors_configuration, lifecycle_configuration
 from app.routers.problem_document import STATUS
@@ -70,6 +72,11 @@ def test_the_readme_shows_the_buckets_own_documents() -> None:
     assert lifecycle_configuration() in shown
 
 
+def test_the_readme_shows_the_rights_that_the_doctor_asks_for() -> None:
+    shown = [json.loads(block) for block in _blocks(PAGES[0], "json")]
+    assert policy_document(Settings(_env_file=None, s3_bucket="your-bucket")) in shown
+
+
 def test_the_readme_names_only_settings_that_exist() -> None:
     table = PAGES[0].read_text().partition("## Configure")[2].partition("## Deploy")[0]
     rows = re.findall(r"^\| (.+?) \|", table, re.MULTILINE)
@@ -90,6 +97,20 @@ def test_every_metric_is_explained() -> None:
     text = Metrics().expose()[0].decode()
     exposed = re.findall(r"^# TYPE (slipway_(?!process_)\w+)(?<!_created) ", text, re.MULTILINE)
     assert sorted(explained) == sorted(exposed)
+
+
+async def test_every_check_of_the_doctor_is_explained() -> None:
+    page = (ROOT / "docs/doctor.md").read_text().partition("## Settings")[2]
+    rows = re.findall(r"^\| (`[a-z`, -]+`) \|", page, re.MULTILINE)
+    explained = [name for row in rows for name in re.findall(r"`([a-z-]+)`", row)]
+    async with open_doctor(Settings(_env_file=None)) as doctor:
+        assert explained == list(doctor.names)
+
+
+def test_the_doctor_speaks_of_settings_that_exist() -> None:
+    page = (ROOT / "docs/doctor.md").read_text()
+    names = set(re.findall(r"`([A-Z][A-Z0-9]*_[A-Z0-9_]+)`", page)) - {"AWS_CA_BUNDLE"}
+    assert {name.lower() for name in names} <= Settings.model_fields.keys()
 
 
 def test_every_decision_is_in_the_index() -> None:

@@ -11,8 +11,8 @@ from app.client.journal import LIFE, journal, state_directory
 from app.client.source import Source
 from app.domain.file import FileStatus, UploadMethod
 
-FILM = Source("/home/me/film.mp4", "film.mp4", 9, 1)
-NOTES = Source("/home/me/notes.txt", "notes.txt", 5, 1)
+FILM = Source("/srv/me/film.mp4", "film.mp4", 9, 1)
+NOTES = Source("/srv/me/notes.txt", "notes.txt", 5, 1)
 
 
 def file(id: str, method: UploadMethod = UploadMethod.MULTIPART, **changes: object) -> File:
@@ -105,12 +105,12 @@ def test_what_nobody_goes_on_with_is_forgotten(tmp_path: Path) -> None:
     ("environ", "directory"),
     [
         ({"XDG_STATE_HOME": "/var/state"}, "/var/state/slipway/uploads"),
-        ({"XDG_STATE_HOME": "relative"}, "/home/me/.local/state/slipway/uploads"),
-        ({}, "/home/me/.local/state/slipway/uploads"),
+        ({"XDG_STATE_HOME": "relative"}, "/srv/me/.local/state/slipway/uploads"),
+        ({}, "/srv/me/.local/state/slipway/uploads"),
     ],
 )
 def test_it_lies_where_state_lies(
     environ: dict[str, str], directory: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("HOME", "/srv/me")
     assert state_directory(environ) == Path(directory)

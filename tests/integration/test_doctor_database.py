@@ -25,8 +25,14 @@ from tests.support.workers import until
 PASSWORD = "a-password-nobody-may-see"
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine is no slow server; tests/unit/test_judgement.py judges those."""
+    monkeypatch.setattr("app.domain.judgement.server.SLOW", timedelta(minutes=1))
+
+
 def on(url: str, **given: object) -> Settings:
-    return bare_settings(database_url=url, **given)
+    return bare_settings(database_url=url, database_timeout=60, **given)
 
 
 def with_parameters(url: str, **parameters: str) -> str:

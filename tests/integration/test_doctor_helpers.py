@@ -261,6 +261,10 @@ KEYS = Told(content={"keys": [member(rsa_key(), "RS256", kid="one"), {"kty": "od
 
 
 class TestIdentityProvider:
+    @pytest.fixture(autouse=True)
+    def _patient(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("app.infrastructure.diagnosis.identity_provider.TIMEOUT", 60.0)
+
     @contextlib.contextmanager
     def publishing(self, *told: Told | None) -> Iterator[StubServer]:
         with stub_server(one_after_the_other(*told)) as server:

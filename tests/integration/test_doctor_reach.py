@@ -231,6 +231,18 @@ class TestBucket:
         found = await examine(changed(own, s3_endpoint_url=url), "bucket")
         assert (found.verdict, "TLS" in said(found)) == (FAILURE, True)
 
+    async def test_the_way_is_that_of_the_environments_proxies(
+        self, own: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in ("HTTP_PROXY", "NO_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+        monkeypatch.delenv("no_proxy", raising=False)
+        found = await examine(own, "bucket")
+        assert (found.verdict, "HTTPS_PROXY" in said(found)) == (FAILURE, True), said(found)
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        assert (await examine(own, "bucket")).verdict is OK
+
     async def test_the_public_address_is_tried_too(self, own: Settings) -> None:
         async with behind(own, losing_calls) as broken:
             split = changed(own, s3_public_endpoint_url=broken.s3_endpoint_url)

@@ -28,7 +28,7 @@ def client_of(server: S3Server) -> "S3Client":
         "s3",
         endpoint_url=server.endpoint_url,
         region_name=server.region,
-        config=Config(s3={"addressing_style": "path"}, connect_timeout=5, read_timeout=20),
+        config=Config(s3={"addressing_style": "path"}, connect_timeout=60, read_timeout=60),
     )
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from app.cli.server import resolved_environment
 from app.database.engine import dsn
+from app.database.migrate import ADVISORY_LOCK
 from app.settings import Settings
 from tests.e2e.running import environment
 from tests.support.databases import execute, scratch_database
@@ -24,6 +25,9 @@ BESIDE = [("jobs", "list"), ("events", "list"), ("reconcile",)]
 """The commands that ask the database."""
 
 EXPLAIN = ("explain", "--url", "https://bucket.example/key")
+
+BUFFERED = {"PYTHONUNBUFFERED": ""}
+"""As in a shell, whatever it is here."""
 
 NOBODY = "postgresql://nobody:sesame@127.0.0.1:9/none"
 
@@ -51,7 +55,7 @@ class Command:
         process = subprocess.Popen(
             [sys.executable, "-m", "app", *words],
             cwd=self._directory,
-            env=environment(self._directory / "data", **(self._given | given)),
+            env=environment(self._directory / "data", **(BUFFERED | self._given | given)),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -104,11 +108,22 @@ async def test_migrate_says_what_it_applies(command: Command, postgres_url: str)
         assert (again.returncode, json.loads(again.stdout)) == (0, {"applied": []})
 
 
-async def test_ctrl_c_ends_with_130(command: Command, own_database_url: str) -> None:
+@pytest.mark.parametrize(
+    ("words", "obstacle"),
+    [
+        (("jobs", "list"), "LOCK TABLE procrastinate_jobs"),
+        (("events", "list"), "LOCK TABLE parked_storage_events"),
+        (("reconcile",), "LOCK TABLE files"),
+        (("migrate",), f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"),
+    ],
+)
+async def test_ctrl_c_ends_with_130(
+    command: Command, own_database_url: str, words: tuple[str, ...], obstacle: str
+) -> None:
     """In the middle of a statement that somebody's lock holds up."""
     given = {"DATABASE_URL": own_database_url, "DATABASE_TIMEOUT": "60"}
-    async with locked(own_database_url, "procrastinate_jobs"):
-        with command.started("jobs", "list", **given) as process:
+    async with in_the_way(own_database_url, obstacle):
+        with command.started(*words, **given) as process:
             await until(lambda: somebody_waits(own_database_url), "it waits for the lock")
             process.send_signal(signal.SIGINT)
             out, err = await asyncio.to_thread(process.communicate, timeout=DEADLINE)
@@ -116,11 +131,11 @@ async def test_ctrl_c_ends_with_130(command: Command, own_database_url: str) -> 
 
 
 @contextlib.asynccontextmanager
-async def locked(url: str, table: str) -> AsyncIterator[None]:
+async def in_the_way(url: str, statement: str) -> AsyncIterator[None]:
     connection = await asyncpg.connect(dsn(url))
     try:
         async with connection.transaction():
-            await connection.execute(f"LOCK TABLE {table}")
+            await connection.execute(statement)
             yield
     finally:
         await connection.close()

@@ -268,14 +268,14 @@ async def test_nothing_runs_when_nobody_reads(service: Served, user: User) -> No
     await until_nothing_runs()
     async with following(user, "/files/stream") as reader:
         await reader.next()
-        assert len(running()) >= 3  # the hub, its listener, and who watches for the reader's leave
+        assert len(running()) >= 4  # the hub, its listener, and two beside the reader
     await until_nothing_runs()
 
 
 def running() -> list[str]:
     """The tasks of streams."""
     tasks = [repr(task.get_coro()) for task in asyncio.all_tasks()]
-    return [t for t in tasks if any(n in t for n in ("LiveHub", "Listener", "_watch"))]
+    return [t for t in tasks if any(n in t for n in ("LiveHub", "Listener", "_watch", "_beat"))]
 
 
 async def until_nothing_runs() -> None:

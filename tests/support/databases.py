@@ -16,6 +16,7 @@ from app.database.config import Database
 from app.database.engine import dsn
 from app.database.migrate import upgrade
 from app.domain.job import Job, JobName
+from app.repository.diagnosis import access
 from app.repository.file_storage_repository import FileStorageRepository
 
 PATIENCE = 30.0
@@ -26,7 +27,7 @@ about being refused have less."""
 @pytest.fixture(scope="session", autouse=True)
 def _patience() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        for module in (config, engine):
+        for module in (config, engine, access):
             patch.setattr(module, "CONNECT_TIMEOUT", PATIENCE)
         yield
 

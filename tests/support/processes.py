@@ -15,7 +15,7 @@ import psutil
 PORTS = range(20_000, 32_768)
 """Below Linux's ephemeral ports (ip(7), ip_local_port_range), which any connection may hold."""
 
-DEADLINE = 90.0
+DEADLINE = 180.0
 """Seconds: far beyond what any of it takes, so that a slow machine fails nothing."""
 
 

@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 ROOT = Path(__file__).parents[2]
 
-LIFETIME = 60
+LIFETIME = 300
 """Seconds after which a victim that nobody killed ends by itself."""
 
 

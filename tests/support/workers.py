@@ -74,7 +74,7 @@ async def working(
 
     @asynccontextmanager
     async def open_jobs(on_failure: Callable[[], None]) -> AsyncIterator[App]:
-        async with open_queue(url, statement_timeout=5, on_failure=on_failure) as app:
+        async with open_queue(url, statement_timeout=30, on_failure=on_failure) as app:
             add_file_jobs(app, {JobName.DISCARD: discard})
             add_periodic_jobs(app, sweep)
             yield app

@@ -108,7 +108,7 @@ def test_workers_count_together_and_the_dead_hold_no_connections(tmp_path: Path)
             cwd=Path(__file__).parents[2],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=True,
         ).stdout
     assert 'slipway_http_requests_total{method="GET",route="/files",status="200"} 2.0' in output

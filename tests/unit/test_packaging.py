@@ -42,7 +42,7 @@ def _pins(name: str) -> dict[str, str]:
 
 def _run(*command: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [str(part) for part in command], cwd=ROOT, capture_output=True, text=True, timeout=60
+        [str(part) for part in command], cwd=ROOT, capture_output=True, text=True, timeout=300
     )
 
 

@@ -1,9 +1,13 @@
 """Requests as a browser or an SDK would make them: no redirects followed, no retries."""
 
 import asyncio
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 from urllib3.exceptions import (
@@ -11,6 +15,7 @@ from urllib3.exceptions import (
     HTTPError,
     NameResolutionError,
     NewConnectionError,
+    ProxyError,
     ReadTimeoutError,
     SSLError,
 )
@@ -58,7 +63,12 @@ class Web:
     """A client of whatever address a URL names. Raises `StorageUnavailable` when none answers."""
 
     def __init__(self, timeout: float) -> None:
-        self._pool = urllib3.PoolManager(timeout=timeout, retries=False, maxsize=4)
+        self._options: dict[str, Any] = {
+            "timeout": timeout,
+            "retries": False,
+            "ca_certs": os.environ.get("AWS_CA_BUNDLE"),
+        }
+        self._pools: dict[str, urllib3.PoolManager] = {}
 
     async def send(
         self,
@@ -86,7 +96,7 @@ class Web:
             body, kind = urllib3.encode_multipart_formdata([*form.items(), file])
             sent["Content-Type"] = kind
         try:
-            answer = self._pool.request(
+            answer = self._pool(url).request(
                 method, url, headers=sent, body=body, redirect=False, preload_content=False
             )
             try:
@@ -98,14 +108,33 @@ class Web:
         lowered = {name.lower(): value for name, value in answer.headers.items()}
         return Answer(answer.status, lowered, content)
 
+    def _pool(self, url: str) -> urllib3.PoolManager:
+        """By the way that boto3 goes: through the environment's proxies, or past them."""
+        parts = urlsplit(url)
+        bypassed = proxy_bypass(parts.hostname or "")
+        proxy = "" if bypassed else getproxies().get(parts.scheme, "")
+        if proxy not in self._pools:
+            self._pools[proxy] = (
+                urllib3.ProxyManager(proxy, **self._options)
+                if proxy
+                else urllib3.PoolManager(**self._options)
+            )
+        return self._pools[proxy]
+
     def close(self) -> None:
-        self._pool.clear()
+        """Close every connection."""
+        for pool in self._pools.values():
+            pool.clear()
 
 
 def explain(error: Exception, url: str) -> str:
     """What is wrong with the way there. Of the URL only the origin: the rest may be signed."""
     origin = "/".join(url.split("/", 3)[:3])
     match error:
+        case ProxyError():
+            return (
+                f"The proxy of the environment (HTTPS_PROXY, NO_PROXY) does not lead to {origin}."
+            )
         case NameResolutionError():
             return f"The name in {origin} is not known to DNS."
         case NewConnectionError():

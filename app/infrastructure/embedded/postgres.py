@@ -37,7 +37,7 @@ DATABASE = "slipway"
 SUPERUSER = "postgres"
 
 INITDB_TIMEOUT = 120.0
-START_TIMEOUT = 60.0
+START_TIMEOUT = 120.0
 """Seconds, most of them for the replay of a long write-ahead log after a crash."""
 
 STOP_TIMEOUT = 20.0

@@ -28,7 +28,7 @@ from app.infrastructure.embedded.processes import (
 from app.infrastructure.embedded.seaweedfs_probe import answers, knows_its_volumes
 
 REGION = "us-east-1"
-START_TIMEOUT = 30.0
+START_TIMEOUT = 120.0
 STOP_TIMEOUT = 2.0
 """Seconds until SIGKILL. It stops in 1, but after a minute of running in 11, 10 of which it waits
 for its own admin server. What it has acknowledged survives: it is with the kernel by then."""
