@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench openapi requirements clean
+.PHONY: help run test check bench bench-upload openapi requirements clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -31,6 +31,9 @@ check: $(INSTALLED) ## Format, lint, types, layers, OpenAPI snapshot, requiremen
 
 bench: $(INSTALLED) ## Measure; prints ratios of one run
 	@exec $(BIN)/python -m benchmarks
+
+bench-upload: $(INSTALLED) ## Move 2 GiB up and down, beside aws-cli
+	@exec $(BIN)/python -m benchmarks upload
 
 openapi: $(INSTALLED) ## Accept the present OpenAPI document as the snapshot
 	$(BIN)/python -m app openapi > docs/openapi.json.new

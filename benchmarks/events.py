@@ -138,7 +138,7 @@ def _wait_for_done(probes: Client, count: int) -> int:
         done = int(float(found[1])) if found else 0
         if done >= count:
             return done
-        time.sleep(0.05)
+        time.sleep(0.2)  # each answer costs the worker milliseconds
     raise RuntimeError(f"{count} messages were not done in {PATIENCE:.0f} seconds")
 
 

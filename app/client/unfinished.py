@@ -94,7 +94,8 @@ class Unfinished:
     def _taken_up(self, head: dict[str, Any]) -> set[int]:
         lines = _lines(self._notes)
         if lines[:1] == [head] and os.fstat(self._data).st_size == self._size:
-            return {line[0] for line in lines[1:]}
+            noted = {str(line) for line in lines[1:]}
+            return {n for n in range(1, self.plan.part_count + 1) if f"[{n}]" in noted}
         for descriptor in (self._data, self._notes):
             os.ftruncate(descriptor, 0)
         os.ftruncate(self._data, self._size)
