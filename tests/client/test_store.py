@@ -203,30 +203,27 @@ def test_a_connection_is_used_again(file: Slice, sent: Sent) -> None:
     assert len(ports) == 1
 
 
-def test_a_refusal_before_the_end_of_the_body_is_heard(file: Slice, sent: Sent) -> None:
-    """A store that looks at the head alone answers, and reads no further."""
+def test_a_refusal_before_the_end_of_the_body_is_heard(tmp_path: Path, sent: Sent) -> None:
+    """A store that looks at the head alone answers, reads no further and hangs up."""
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(DEADLINE)
 
     def refuse() -> None:
-        for _ in range(1):
-            connection, _ = listener.accept()
-            with connection:
-                connection.settimeout(DEADLINE)
-                connection.recv(1024)
-                body = ERROR.format("EntityTooLarge").encode()
-                head = (
-                    b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
-                )
-                connection.sendall(head % len(body) + body)
-                connection.shutdown(socket.SHUT_WR)
-                while connection.recv(65536):
-                    pass
+        connection, _ = listener.accept()
+        with connection:
+            connection.settimeout(DEADLINE)
+            connection.recv(1024)
+            body = ERROR.format("EntityTooLarge").encode()
+            connection.sendall(b"HTTP/1.1 400 -\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
 
     thread = threading.Thread(target=refuse)
     thread.start()
     url = f"http://127.0.0.1:{listener.getsockname()[1]}/key?a=b"
-    with pytest.raises(StoreRefused, match="EntityTooLarge"):
-        sent.deliver(file, url)
+    size = 64 * 1024**2  # more than the buffers of a connection hold
+    with (tmp_path / "film.mp4").open("wb+", buffering=0) as file:
+        file.truncate(size)
+        with pytest.raises(StoreRefused, match="EntityTooLarge"):
+            sent.deliver(Slice(file, 0, size), url)
     thread.join()
     listener.close()
+    assert sent.total == 0

@@ -68,7 +68,7 @@ class TestSource:
         assert isinstance(found, Source)
         os.utime(path, ns=(0, found.mtime_ns + 1))
         with pytest.raises(FileChanged), found.opened():
-            pass
+            raise AssertionError("nothing is read of it")
 
     def test_a_change_meanwhile_is_noticed(self, tmp_path: Path) -> None:
         path = tmp_path / "a"
