@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench bench-upload openapi requirements clean
+.PHONY: help run test test-browser check bench bench-upload openapi requirements clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -18,7 +18,11 @@ run: $(INSTALLED) ## Start everything (settings as usual: PORT=9000 make run)
 TWO_AT_ONCE := --numprocesses=2 --dist=loadfile
 
 test: $(INSTALLED) ## Run all tests with branch coverage
-	@exec $(BIN)/python -m pytest $(TWO_AT_ONCE) --cov --cov-report=term --cov-fail-under=95
+	@exec $(BIN)/python -m pytest $(TWO_AT_ONCE) --ignore=tests/browser \
+	  --cov --cov-report=term --cov-fail-under=95
+
+test-browser: $(INSTALLED) ## Run the tests in Chromium, which must be installed
+	@exec $(BIN)/python -m pytest tests/browser
 
 check: $(INSTALLED) ## Format, lint, types, layers, OpenAPI snapshot, requirements
 	$(BIN)/ruff format --check .

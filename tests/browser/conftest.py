@@ -1,0 +1,81 @@
+"""People at a real Chromium, pages of another origin, and the service with its real store.
+
+Between the pages and the store lies `cable`: cut it, freeze it, let its answers get lost. What a
+page writes to its console as an error, or throws, fails its test; one that provokes errors says
+which with `console.allow`.
+"""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, BrowserContext, Page
+
+from tests.browser.chromium import launched
+from tests.browser.console import Console
+from tests.browser.people import Person
+from tests.browser.site import Site, site_of
+from tests.browser.store import StoreCable, settings_for, store_port
+from tests.e2e.running import Service, running
+from tests.support.processes import DEADLINE
+
+
+@pytest.fixture(scope="session")
+def site() -> Iterator[Site]:
+    """Serves tests/browser/pages, and whatever a test mounts, on an origin of its own."""
+    with site_of() as site:
+        yield site
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def cable() -> AsyncIterator[StoreCable]:
+    """What every byte between a page and the store passes through."""
+    async with StoreCable() as cable:
+        yield cable
+
+
+@pytest.fixture(scope="session")
+def service(
+    site: Site, cable: StoreCable, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
+    """The service with its worker and its embedded engines, for all tests together."""
+    directory = tmp_path_factory.mktemp("browser")
+    with running(directory, **settings_for(site, cable)) as service:
+        cable.lead_to(store_port(service))
+        yield service
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    async with launched() as browser:
+        yield browser
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
+    """A profile of its own, gone after the test; its waits end after DEADLINE."""
+    context = await browser.new_context()
+    context.set_default_timeout(DEADLINE * 1000)
+    yield context
+    await context.close()
+
+
+@pytest.fixture
+def console(context: BrowserContext) -> Iterator[Console]:
+    """What the pages of `context` complained about; fails the test unless it was allowed."""
+    console = Console(context)
+    yield console
+    console.check()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(context: BrowserContext, console: Console) -> Page:
+    return await context.new_page()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def person(service: Service, cable: StoreCable) -> AsyncIterator[Person]:
+    """Somebody with a token and no files yet."""
+    with Person.at(service) as person:
+        yield person
+    await cable.restore()
