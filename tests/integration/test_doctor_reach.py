@@ -9,7 +9,7 @@ import pytest
 from app.container import utc_now
 from app.domain.diagnosis import Verdict
 from app.settings import Settings
-from tests.support.chaos import Answer, Call, answering, error, losing_calls
+from tests.support.chaos import Answer, Call, answering, dawdling, error, losing_calls
 from tests.support.doctor import altering, behind, examine, header, said, verdicts, with_header
 from tests.support.multipart import changed
 
@@ -215,6 +215,11 @@ class TestBucket:
     async def test_an_address_at_which_nobody_listens(self, own: Settings) -> None:
         found = await examine(changed(own, s3_endpoint_url="http://127.0.0.1:1"), "bucket")
         assert (found.verdict, "Nothing listens" in said(found)) == (FAILURE, True)
+
+    async def test_an_address_that_does_not_answer_in_time(self, own: Settings) -> None:
+        async with behind(own, dawdling, s3_timeout=0.2) as settings:
+            found = await examine(settings, "bucket")
+        assert (found.verdict, "in time" in said(found)) == (FAILURE, True)
 
     async def test_a_name_that_nobody_knows(self, own: Settings) -> None:
         found = await examine(changed(own, s3_endpoint_url="http://s3.invalid"), "bucket")
