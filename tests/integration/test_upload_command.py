@@ -121,6 +121,7 @@ class TestFolder:
         assert (done.code, len(done.lines)) == (0, 3), done.err
         assert len(await at.files()) == 3
         assert at.proxy.calls["PUT"] == 3
+        assert at.service.calls["PUT file-status"] == 3, "nor is it asked about"
 
     async def test_a_file_that_the_policy_refuses_stops_no_other(
         self, settings: Settings, tmp_path: Path

@@ -66,6 +66,7 @@ class Web:
         self._options: dict[str, Any] = {
             "timeout": timeout,
             "retries": False,
+            "maxsize": 8,  # checks run at once, and urllib3 warns of each connection beyond
             "ca_certs": os.environ.get("AWS_CA_BUNDLE"),
         }
         self._pools: dict[str, urllib3.PoolManager] = {}
