@@ -18,7 +18,7 @@ _INDENT = (0, 0, 0, 2)
 def print_json(explanation: Explanation) -> None:
     """One document, with the members of `Explanation`."""
     document = asdict(explanation) | {"recognised": explanation.is_recognised}
-    print(json.dumps(_masked(document), indent=2, ensure_ascii=False))
+    print(json.dumps(_masked(document), indent=2))
 
 
 def _masked(value: object) -> object:

@@ -210,6 +210,7 @@ def test_a_refusal_before_the_end_of_the_body_is_heard(tmp_path: Path, sent: Sen
 
     def refuse() -> None:
         connection, _ = listener.accept()
+        listener.close()
         with connection:
             connection.settimeout(DEADLINE)
             connection.recv(1024)
@@ -225,5 +226,4 @@ def test_a_refusal_before_the_end_of_the_body_is_heard(tmp_path: Path, sent: Sen
         with pytest.raises(StoreRefused, match="EntityTooLarge"):
             sent.deliver(Slice(file, 0, size), url)
     thread.join()
-    listener.close()
     assert sent.total == 0

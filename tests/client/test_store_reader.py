@@ -108,7 +108,9 @@ def test_nobody_waits_for_a_store_that_was_cut_off() -> None:
         assert asked.wait(60)
         reader.cut()
         thread.join(30)
+        waits = thread.is_alive()
         over.set()
+        thread.join()
         reader.close()
-    assert not thread.is_alive()
+    assert not waits
     assert len(failed) == 1

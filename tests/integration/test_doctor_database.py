@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import asyncpg
 import pytest
+from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
 from app.database.migrate import revisions
@@ -20,6 +21,7 @@ from tests.support.cable import Cable
 from tests.support.databases import execute, scratch_database
 from tests.support.examined import bare_settings, examined, problem
 from tests.support.processes import free_port
+from tests.support.service import User, serving
 from tests.support.workers import until
 
 PASSWORD = "a-password-nobody-may-see"
@@ -153,6 +155,17 @@ class TestReach:
     async def test_a_user_who_may_not_read_is_told_so(self, database_url: str) -> None:
         async with role(database_url) as url:
             assert "may not read" in problem(await look(url, "migrations")).what
+
+
+async def test_administrators_are_told_while_the_database_is_down(settings: Settings) -> None:
+    url = f"postgresql://me:{PASSWORD}@127.0.0.1:{free_port()}/slipway"
+    down = settings.model_copy(update={"database_url": SecretStr(url)})
+    async with serving(down) as api:
+        answer = await User(api).call("GET", "/doctor", scope="admin")
+    assert answer.status_code == 200, answer.text
+    assert PASSWORD not in answer.text
+    found = {check["name"]: check["verdict"] for check in answer.json()["checks"]}
+    assert (found["database"], found["jobs"], found["bucket"]) == ("failure", "skipped", "ok")
 
 
 def error_response(code: str) -> bytes:

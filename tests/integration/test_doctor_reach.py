@@ -9,8 +9,17 @@ import pytest
 from app.container import utc_now
 from app.domain.diagnosis import Verdict
 from app.settings import Settings
-from tests.support.chaos import Answer, Call, answering, error, losing_calls
-from tests.support.doctor import altering, behind, examine, header, said, verdicts, with_header
+from tests.support.chaos import Answer, Call, answering, dawdling, error, losing_calls
+from tests.support.doctor import (
+    altering,
+    behind,
+    examine,
+    header,
+    said,
+    store_verdicts,
+    verdicts,
+    with_header,
+)
 from tests.support.multipart import changed
 
 if TYPE_CHECKING:
@@ -23,13 +32,13 @@ pytestmark = pytest.mark.usefixtures("nothing_left")
 
 
 async def test_all_is_well(own: Settings) -> None:
-    found = await verdicts(own)
+    found = await store_verdicts(own)
     assert not {name for name, verdict in found.items() if verdict not in (OK, NOTE)}, found
 
 
 async def test_what_cannot_be_said_is_skipped(own: Settings) -> None:
-    found = await verdicts(changed(own, s3_secret_key="another"))
-    told = {"settings": OK, "credentials": OK, "clock": OK, "bucket": FAILURE}
+    found = await store_verdicts(changed(own, s3_secret_key="another"))
+    told = {"credentials": OK, "clock": OK, "bucket": FAILURE}
     assert {name: verdict for name, verdict in found.items() if verdict is not SKIPPED} == told
 
 
@@ -215,6 +224,11 @@ class TestBucket:
     async def test_an_address_at_which_nobody_listens(self, own: Settings) -> None:
         found = await examine(changed(own, s3_endpoint_url="http://127.0.0.1:1"), "bucket")
         assert (found.verdict, "Nothing listens" in said(found)) == (FAILURE, True)
+
+    async def test_an_address_that_does_not_answer_in_time(self, own: Settings) -> None:
+        async with behind(own, dawdling, s3_timeout=0.2) as settings:
+            found = await examine(settings, "bucket")
+        assert (found.verdict, "in time" in said(found)) == (FAILURE, True)
 
     async def test_a_name_that_nobody_knows(self, own: Settings) -> None:
         found = await examine(changed(own, s3_endpoint_url="http://s3.invalid"), "bucket")

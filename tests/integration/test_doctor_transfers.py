@@ -174,6 +174,14 @@ class TestRoundTrip:
             found = await examine(settings, "round-trip")
         assert (found.verdict, "HEAD after PUT" in said(found)) == (FAILURE, True)
 
+    async def test_an_object_that_stays_is_told_of(self, fresh: Settings) -> None:
+        async with behind(fresh, on("DeleteObject", answering(Answer(204)))) as settings:
+            found = await examine(settings, "round-trip")
+        assert (found.verdict, "DELETE: the object is still there" in said(found)) == (
+            FAILURE,
+            True,
+        )
+
     async def test_a_method_that_the_profile_does_not_claim_is_not_tried(
         self, own: Settings
     ) -> None:

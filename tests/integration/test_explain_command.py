@@ -372,3 +372,12 @@ class TestTheCommand:
         result = await explain(*words, input=body)
         assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1)
         assert said in result.stderr
+
+
+@pytest.mark.parametrize("words", [(), ("--json",)])
+async def test_steers_no_terminal(explain: Explain, words: tuple[str, ...]) -> None:
+    r"""U+009B begins the sequences that ESC [ does; half a surrogate pair has no UTF-8 form."""
+    body = json.dumps({"code": "odd", "detail": "\ud800\x1b[31m\x9b31m"})
+    result = await explain(*words, input=body)
+    assert (result.exit_code, result.exception) == (0, None)
+    assert not {"\x1b", "\x9b"} & set(result.stdout)

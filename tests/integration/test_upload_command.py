@@ -121,6 +121,33 @@ class TestFolder:
         assert (done.code, len(done.lines)) == (0, 3), done.err
         assert len(await at.files()) == 3
         assert at.proxy.calls["PUT"] == 3
+        assert at.service.calls["PUT file-status"] == 3, "nor is it asked about"
+
+    async def test_after_kill_9_what_had_arrived_is_not_sent_again(self, at: Shell) -> None:
+        for name in ("all/a", "all/b", "all/c"):
+            write(at, name)
+        stored, over = asyncio.Event(), asyncio.Event()
+
+        async def never_answering(call: chaos.Call, forward: chaos.Forward) -> None:
+            await forward(call)
+            stored.set()
+            await over.wait()
+
+        at.proxy.weather = never_answering
+        process = await at.start("upload", "all", "--parallel", "1")
+        async with asyncio.timeout(DEADLINE):
+            await stored.wait()
+        process.kill()
+        await process.communicate()
+        over.set()
+        at.proxy.weather = chaos.fair
+
+        done = await at.upload("all")
+
+        assert done.code == 0, done.err
+        assert at.proxy.calls["PUT"] == 3, "the first was there, and is only reported"
+        statuses = [(await at.user.look(line))["status"] for line in done.lines]
+        assert statuses == ["uploaded"] * 3
 
     async def test_a_file_that_the_policy_refuses_stops_no_other(
         self, settings: Settings, tmp_path: Path

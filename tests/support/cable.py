@@ -50,10 +50,15 @@ class Cable:
         self._flowing.set()
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        uncut = self._server
         self._ends.add(writer)
         try:
             far_reader, far_writer = await self._dial()
             self._ends.add(far_writer)
+            if uncut is None or uncut is not self._server:
+                writer.transport.abort()
+                far_writer.transport.abort()
+                return
             await asyncio.gather(self._pump(reader, far_writer), self._pump(far_reader, writer))
             self._ends.discard(far_writer)
         finally:

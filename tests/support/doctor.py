@@ -47,6 +47,12 @@ async def examine(
     return found
 
 
+async def store_verdicts(settings: Settings) -> dict[str, Verdict]:
+    """What the whole doctor says of the store."""
+    access = StoreAccess(settings, clock=utc_now)
+    return await verdicts(settings, *(check.name for check in store_checks(access)))
+
+
 async def verdicts(settings: Settings, *only: str) -> dict[str, Verdict]:
     """What the whole doctor says, or of these checks and those that they need."""
     async with open_doctor(settings) as doctor:

@@ -106,6 +106,27 @@ class TestSignature:
         found = judged(mismatch(**SEEN), url=url(), record=RECORD)
         assert (found.cause, found.differences) == (Cause.SECRET_DIFFERS, ())
 
+    def test_doubts_the_secret_as_long_as_something_else_can_have_changed(self) -> None:
+        body = "<Error><Code>SignatureDoesNotMatch</Code></Error>"
+        proven = judged(mismatch(**SEEN), url=url(), record=RECORD, signed=url())
+        assert "Unless" not in proven.what
+        for known, doubt in (
+            ({"sent": SentRequest("PUT", headers=SEEN), "signed": url()}, "proxy"),
+            ({"sent": SentRequest("PUT", headers=SEEN, complete=True)}, "URL"),
+        ):
+            found = judged(body, url=url(), record=RECORD, **known)
+            assert (found.cause, doubt in found.what) == (Cause.SECRET_DIFFERS, True), found.what
+
+    def test_blames_no_secret_for_a_url_that_nobody_could_compare(self) -> None:
+        """The URL of a part says all that it signs; whether it is the one that was given it does
+        not say."""
+        given = f"https://{HOST}/{RECORD.key}?{QUERY.partition('content-')[0]}host"
+        body = mismatch(query=given.partition("?")[2], host=HOST)
+        signed = PresignedUrl.parse(f"{given}&X-Amz-Signature=feedfacefeedface")
+        found = judged(body, url=signed)
+        assert found.cause is Cause.SIGNATURE_DIFFERS
+        assert "Add --file" in found.remedy
+
     def test_claims_nothing_of_values_that_only_the_record_knows(self) -> None:
         found = judged(mismatch(**SEEN), url=url())
         assert found.cause is Cause.SIGNATURE_DIFFERS
@@ -231,6 +252,60 @@ POLICY = "Invalid according to Policy: "
             "b.s3-eu-west-1.amazonaws.com",
         ),
         (error("AuthorizationHeaderMalformed", Region="eu-west-1"), "region_differs", "eu-west-1"),
+        (
+            error(
+                "AccessDenied",
+                "User: arn:aws:iam::1:user/kms-expired is not authorized to perform: s3:PutObject "
+                'on resource: "arn:aws:s3:::b/k" because no policy allows it',
+            ),
+            "permission_missing",
+            "s3:PutObject is not allowed",
+        ),
+        # https://github.com/ai-dock/comfyui/issues/34 quotes AWS's body
+        (
+            error(
+                "AuthorizationQueryParametersError",
+                "Error parsing the X-Amz-Credential parameter; the region 'us-east-1' is wrong; "
+                "expecting 'eu-central-1'",
+                Region="eu-central-1",
+            ),
+            "region_differs",
+            "eu-central-1",
+        ),
+        # https://github.com/bryanjos/aws_auth/issues/31 quotes AWS's body
+        (
+            error(
+                "AuthorizationQueryParametersError",
+                "X-Amz-Expires must be less than a week (in seconds); that is, the given "
+                "X-Amz-Expires must be less than 604800 seconds",
+            ),
+            "url_incomplete",
+            "less than 604800 seconds",
+        ),
+        # https://github.com/grafana/loki/issues/9224 quotes R2's message
+        (
+            error("InvalidArgument", "Credential access key has length 20, should be 32"),
+            "access_key_unknown",
+            "S3_ACCESS_KEY",
+        ),
+        # https://docs.aws.amazon.com/AmazonS3/latest/API/RESTObjectPOST.html
+        (
+            error(
+                "InvalidArgument",
+                "Bucket POST must contain a field named 'key'.  If it is specified, please check "
+                "the order of the fields.",
+                ArgumentName="key",
+            ),
+            "form_malformed",
+            "field named 'key'",
+        ),
+        (
+            error("InvalidArgument", "Odd", ArgumentName="partNumber", ArgumentValue="0"),
+            "argument_invalid",
+            "partNumber",
+        ),
+        # https://github.com/aws/aws-sdk-js/issues/1237 quotes AWS's body
+        (error("NotImplemented", Header="Transfer-Encoding"), "length_missing", "Content-Length"),
         # https://github.com/minio/minio/blob/master/cmd/api-errors.go (ErrContentChecksumMismatch)
         (error("XAmzContentChecksumMismatch"), "digest_differs", "checksum"),
     ],
@@ -253,6 +328,26 @@ def test_an_unknown_code_is_told_without_what_is_secret() -> None:
     assert not found.is_recognised
     assert "So it is" in found.what
     assert [(d.what, d.sent) for d in found.differences] == [("Detail", "why")]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20200504/x, Signature=feedfacefeedface",
+        "Bearer feedfacefeedface",
+        "AWS AKIAIOSFODNN7EXAMPLE:feedfacefeedface=",
+    ],
+)
+def test_a_header_of_authorization_is_named_and_not_shown(value: str) -> None:
+    """https://github.com/catalyst/moodle-tool_objectfs/issues/303 quotes AWS's body"""
+    said = "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, …"
+    found = judged(
+        error("InvalidArgument", said, ArgumentName="Authorization", ArgumentValue=value)
+    )
+    assert found.cause is Cause.AUTHORIZATION_SENT
+    assert "`Authorization`" in found.remedy
+    unheard = error("Odd", ArgumentName="x-amz-security-token", ArgumentValue=value)
+    assert not judged(unheard).is_recognised
 
 
 def test_a_store_whose_clock_is_ahead() -> None:

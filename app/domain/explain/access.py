@@ -16,6 +16,8 @@ _ACTION = re.compile(r"not authorized to perform: (\w+:\w+)")
 
 
 def explain_access(evidence: Evidence, error: StoreError) -> Explanation:
+    if action := _ACTION.search(error.message):  # then it names users and keys, of any words
+        return _encryption(error) if action[1].startswith("kms:") else _permission(error)
     said = error.message.lower()
     if "invalid according to policy" in said:
         return explain_form(evidence, error)

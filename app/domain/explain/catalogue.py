@@ -211,17 +211,20 @@ ADVICE: Mapping[str, Advice] = {
 
 _LEFT_OUT = (
     *("Code", "Message", "HostId"),
-    *("AWSAccessKeyId", "Signature", "StringToSign", "CanonicalRequest", "Token"),
+    *("AWSAccessKeyId", "Signature", "StringToSign", "CanonicalRequest", "Token", "ArgumentValue"),
 )
 """What elements begin with that are told already, are secret, or say nothing to a reader."""
 
 
 def advised(error: StoreError) -> Explanation | None:
     """What the table says of the code, if anything."""
-    advice = ADVICE.get(error.code)
-    return advice and Explanation(
-        code=error.code, cause=advice.cause, what=advice.what, remedy=advice.remedy
-    )
+    return advised_as(error.code, error) if error.code in ADVICE else None
+
+
+def advised_as(code: str, error: StoreError) -> Explanation:
+    """The same of another code, which must be in the table, and means what `error` does."""
+    advice = ADVICE[code]
+    return Explanation(code=error.code, cause=advice.cause, what=advice.what, remedy=advice.remedy)
 
 
 def unknown(error: StoreError) -> Explanation:

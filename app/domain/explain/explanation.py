@@ -22,6 +22,8 @@ class Cause(StrEnum):
     SIGNATURE_DIFFERS = "signature_differs"
     """Of a store that does not say what it saw."""
     NOT_SIGNED = "not_signed"
+    AUTHORIZATION_SENT = "authorization_sent"
+    ARGUMENT_INVALID = "argument_invalid"
     EXPIRED = "expired"
     NOT_YET_VALID = "not_yet_valid"
     CLOCK_DIFFERS = "clock_differs"

@@ -3,6 +3,11 @@
 from collections.abc import Callable, Mapping
 
 from app.domain.explain.access import explain_access, explain_expired, explain_skew
+from app.domain.explain.arguments import (
+    explain_argument,
+    explain_not_implemented,
+    explain_parameters,
+)
 from app.domain.explain.catalogue import DOCTOR, advised, unknown
 from app.domain.explain.evidence import Evidence, NoAnswer, ProxyPage, ServiceProblem, StoreError
 from app.domain.explain.explanation import Cause, Explanation
@@ -14,6 +19,9 @@ _RULES: Mapping[str, Callable[[Evidence, StoreError], Explanation]] = {
     "SignatureDoesNotMatch": explain_signature,
     "MethodNotAllowed": explain_method,
     "InvalidRequest": explain_mechanism,
+    "InvalidArgument": explain_argument,
+    "AuthorizationQueryParametersError": explain_parameters,
+    "NotImplemented": explain_not_implemented,
     "AccessDenied": explain_access,
     "ExpiredRequest": explain_expired,  # R2's
     "RequestExpired": explain_expired,
@@ -43,9 +51,8 @@ def _cause(evidence: Evidence) -> Explanation:
 
 
 def _of_store(evidence: Evidence, error: StoreError) -> Explanation:
-    if rule := _RULES.get(error.code):
-        return rule(evidence, error)
-    found = advised(error) or unknown(error)
+    rule = _RULES.get(error.code)
+    found = rule(evidence, error) if rule else advised(error) or unknown(error)
     return found.noting(*_details(evidence, error, found.cause))
 
 

@@ -4,10 +4,9 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from app.domain.explain.canonical_request import canonical_request
-from app.domain.explain.catalogue import advised, unknown
+from app.domain.explain.catalogue import advised, advised_as, unknown
 from app.domain.explain.comparison import (
     expected_headers,
     expected_method,
@@ -72,7 +71,9 @@ def explain_signature(evidence: Evidence, error: StoreError) -> Explanation:
     if _is_form(evidence, error):
         return _form(error)
     return _altered(evidence, error) or (
-        _secret(error) if _all_equal(known) else _undetermined(error, evidence, seen)
+        _secret(error, evidence, seen)
+        if seen is not None and _all_equal(known)
+        else _undetermined(error, evidence, seen)
     )
 
 
@@ -86,8 +87,7 @@ def explain_mechanism(evidence: Evidence, error: StoreError) -> Explanation:
     """InvalidRequest: where a store finds no signature that it knows, or anything else."""
     if "authorization mechanism" not in error.message:
         return unknown(error)
-    found = advised(StoreError("AuthorizationQueryParametersError"))
-    return replace(found, code=error.code) if found else unknown(error)
+    return advised_as("AuthorizationQueryParametersError", error)
 
 
 def _differs(error: StoreError, found: Sequence[tuple[Cause, Difference]]) -> Explanation:
@@ -144,9 +144,10 @@ def _altered(evidence: Evidence, error: StoreError) -> Explanation | None:
 
 
 def _all_equal(evidence: Evidence) -> bool:
-    """Whether all that was signed is known, on both sides; it has been compared before."""
+    """Whether all that was signed is known, on both sides; it has been compared before. Without
+    the record nobody can tell whether the URL is one that was given."""
     url, sent = evidence.url, evidence.sent
-    if url is None or sent is None or not url.is_signed:
+    if url is None or sent is None or evidence.record is None or not url.is_signed:
         return False
     expected = expected_headers(url, evidence.record)
     return bool(sent.method) and all(
@@ -155,12 +156,18 @@ def _all_equal(evidence: Evidence) -> bool:
     )
 
 
-def _secret(error: StoreError) -> Explanation:
+def _secret(error: StoreError, evidence: Evidence, seen: SentRequest) -> Explanation:
+    doubts = []
+    if evidence.signed is None:
+        doubts.append("the URL is not as the service gave it")
+    if not seen.complete:
+        doubts.append("a proxy changes the request on its way, most often its Host")
+    unless = f"Unless {' or '.join(doubts)}: the" if doubts else "The"
     return Explanation(
         code=error.code,
         cause=Cause.SECRET_DIFFERS,
-        what="The request was sent exactly as it was signed, so the store knows another secret "
-        "for this access key than the one that signed.",
+        what=f"{unless} request was sent exactly as it was signed, so the store knows another "
+        "secret for this access key than the one that signed.",
         remedy="Set S3_SECRET_KEY to the secret that belongs to S3_ACCESS_KEY at this store; look "
         "for a blank, a line break or a cut character in it.",
     )

@@ -13,7 +13,7 @@ from app.domain.file import UploadMethod
 from app.domain.ports import Capabilities, SignedRequest
 from app.infrastructure.diagnosis.command import s3api
 from app.infrastructure.diagnosis.http import Answer
-from app.infrastructure.diagnosis.probe import EXPIRES_IN, TYPE, spec_of
+from app.infrastructure.diagnosis.probe import EXPIRES_IN, spec_of
 from app.infrastructure.diagnosis.store import NotTold, StoreAccess
 from app.infrastructure.storage.bucket import cors_configuration
 
@@ -48,14 +48,9 @@ async def examine_cors(access: StoreAccess) -> list[Finding]:
         return [note("CORS_ORIGINS is empty: no page of another origin may call the API either.")]
     async with access.probe() as key:
         await access.put(key)
-        download = await _download(access, key)
+        download = await access.download(key)
         wishes = await _wishes(access, key, download)
         return [await _examine(access, origin, wishes, download) for origin in origins]
-
-
-async def _download(access: StoreAccess, key: str) -> SignedRequest:
-    store = await access.store()
-    return await store.presign_download(key, type=TYPE, disposition="inline", expires_in=EXPIRES_IN)
 
 
 async def _wishes(access: StoreAccess, key: str, download: SignedRequest) -> list[Wish]:

@@ -1,28 +1,26 @@
 """Whether the store refuses what was not signed: each claim of the profile, by breaking it."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from app.domain.checksum import Checksum
 from app.domain.diagnosis import Finding, Remedy, failure, note, ok
-from app.domain.file import UploadMethod
-from app.domain.ports import Assembly, SignedRequest
-from app.infrastructure.diagnosis.http import Answer
-from app.infrastructure.diagnosis.probe import (
-    BODY,
-    EXPIRES_IN,
-    OTHER,
-    TYPE,
-    spec_of,
-    wrong_checksum,
+from app.infrastructure.diagnosis.attempts import (
+    POST,
+    PUT,
+    Attempt,
+    another_key,
+    another_key_in_form,
+    another_length,
+    another_type,
+    another_type_in_form,
+    assembled_with,
+    read_another,
+    second_assembly,
+    second_put,
+    with_checksum,
 )
-from app.infrastructure.diagnosis.round_trip import send
+from app.infrastructure.diagnosis.probe import BODY, wrong_checksum
 from app.infrastructure.diagnosis.store import StoreAccess
-
-Attempt = Callable[[StoreAccess, str], Awaitable[Answer]]
-"""Does at a key what must be refused."""
-
-PUT, POST = UploadMethod.PUT, UploadMethod.POST
 
 _LAWLESS = Remedy(
     text="No setting makes up for it: the store, or a proxy that signs anew, does not verify "
@@ -91,102 +89,22 @@ def _unclaimed(access: StoreAccess) -> list[Finding]:
     return [note(f"The profile {profile} does not claim that a URL writes once.", why, remedy)]
 
 
-async def _signed(
-    access: StoreAccess, key: str, method: UploadMethod, checksum: Checksum | None = None
-) -> SignedRequest:
-    store = await access.store()
-    return await store.presign_upload(spec_of(key, checksum), method, EXPIRES_IN)
-
-
-def _body(method: UploadMethod, body: bytes) -> Attempt:
-    async def attempt(access: StoreAccess, key: str) -> Answer:
-        return await send(access, await _signed(access, key, method), body)
-
-    return attempt
-
-
-async def _another_type(access: StoreAccess, key: str) -> Answer:
-    signed = await _signed(access, key, PUT)
-    return await send(
-        access, replace(signed, headers={**signed.headers, "Content-Type": "text/html"})
-    )
-
-
-async def _another_type_in_form(access: StoreAccess, key: str) -> Answer:
-    signed = await _signed(access, key, POST)
-    return await send(
-        access, replace(signed, fields={**signed.fields, "Content-Type": "text/html"})
-    )
-
-
-async def _another_key(access: StoreAccess, key: str) -> Answer:
-    signed = await _signed(access, key, PUT)
-    return await send(access, replace(signed, url=signed.url.replace(key, _beside(key))))
-
-
-async def _another_key_in_form(access: StoreAccess, key: str) -> Answer:
-    signed = await _signed(access, key, POST)
-    return await send(access, replace(signed, fields={**signed.fields, "key": _beside(key)}))
-
-
-async def _read_another(access: StoreAccess, key: str) -> Answer:
-    await access.put(key)
-    store = await access.store()
-    signed = await store.presign_download(
-        _beside(key), type=TYPE, disposition="inline", expires_in=EXPIRES_IN
-    )
-    return await access.web.send("GET", signed.url.replace(_beside(key), key))
-
-
-def _beside(key: str) -> str:
-    """A key in the same folder, which the probe removes too."""
-    return f"{key}-another"
-
-
-async def _second_put(access: StoreAccess, key: str) -> Answer:
-    signed = await _signed(access, key, PUT)
-    await send(access, signed)
-    return await send(access, signed, OTHER)
-
-
 def _checksum_claim(wrong: Checksum) -> Claim:
-    async def attempt(access: StoreAccess, key: str) -> Answer:
-        return await send(access, await _signed(access, key, PUT, wrong))
-
     return Claim(
         what=f"bytes that are not those of the signed {wrong.algorithm}",
         why="What was damaged on its way, or exchanged, counts as verified.",
-        attempt=attempt,
+        attempt=with_checksum(wrong),
         remedy=_profile("asks for no checksums"),
     )
 
 
 def _assembly_claim(wrong: Checksum) -> Claim:
-    async def attempt(access: StoreAccess, key: str) -> Answer:
-        return await _assemble(access, key, wrong)
-
     return Claim(
         what=f"parts that do not make up the declared {wrong.algorithm}",
         why="A file whose parts were damaged or exchanged counts as verified.",
-        attempt=attempt,
+        attempt=assembled_with(wrong),
         remedy=_profile("asks for no checksums"),
     )
-
-
-async def _second_assembly(access: StoreAccess, key: str) -> Answer:
-    await access.put(key)
-    return await _assemble(access, key)
-
-
-async def _assemble(access: StoreAccess, key: str, checksum: Checksum | None = None) -> Answer:
-    """The completion of an upload of BODY in one part, told as an answer."""
-    store, spec = await access.store(), spec_of(key, checksum)
-    upload_id = await store.create_multipart(spec)
-    signed = await store.presign_parts(key, upload_id, [1], EXPIRES_IN)
-    await access.web.send("PUT", signed.urls[0], body=BODY)
-    parts = [part async for page in store.parts(key, upload_id) for part in page]
-    assembly = await store.complete_multipart(spec, upload_id, parts)
-    return Answer(200 if assembly is Assembly.DONE else 412)
 
 
 def _profile(does: str) -> Remedy:
@@ -202,45 +120,45 @@ _WHY_KEY = "Whoever has one URL can write every object."
 _WHY_ONCE = "Whoever has an upload's URL can replace the object after it was verified."
 
 _ALWAYS = (
-    Claim("more bytes than were signed", _WHY_LENGTH, _body(PUT, BODY + b"0")),
-    Claim("fewer bytes than were signed", _WHY_LENGTH, _body(PUT, BODY[:-1])),
-    Claim("another type than was signed", _WHY_TYPE, _another_type),
-    Claim("a write to another key than was signed", _WHY_KEY, _another_key),
+    Claim("more bytes than were signed", _WHY_LENGTH, another_length(PUT, BODY + b"0")),
+    Claim("fewer bytes than were signed", _WHY_LENGTH, another_length(PUT, BODY[:-1])),
+    Claim("another type than was signed", _WHY_TYPE, another_type),
+    Claim("a write to another key than was signed", _WHY_KEY, another_key),
     Claim(
         "a read of another key than was signed",
         "Whoever has one URL can read every object.",
-        _read_another,
+        read_another,
     ),
 )
 _WRITE_ONCE = Claim(
     "a second write by the same URL",
     _WHY_ONCE,
-    _second_put,
+    second_put,
     _profile("does not promise that a URL writes once; keep PRESIGN_EXPIRES_IN short then"),
 )
 _MULTIPART_WRITE_ONCE = Claim(
     "the completion of a multipart upload onto an object",
     _WHY_ONCE,
-    _second_assembly,
+    second_assembly,
     _profile("does not promise that an upload writes once"),
 )
 _FORMS = (
     Claim(
         "more bytes in a form than were signed",
         _WHY_LENGTH,
-        _body(POST, BODY + b"0"),
+        another_length(POST, BODY + b"0"),
         _profile("hands out no forms"),
     ),
     Claim(
         "another type in a form than was signed",
         _WHY_TYPE,
-        _another_type_in_form,
+        another_type_in_form,
         _profile("hands out no forms"),
     ),
     Claim(
         "another key in a form than was signed",
         _WHY_KEY,
-        _another_key_in_form,
+        another_key_in_form,
         _profile("hands out no forms"),
     ),
 )

@@ -66,6 +66,7 @@ class Web:
         self._options: dict[str, Any] = {
             "timeout": timeout,
             "retries": False,
+            "maxsize": 8,  # checks run at once, and urllib3 warns of each connection beyond
             "ca_certs": os.environ.get("AWS_CA_BUNDLE"),
         }
         self._pools: dict[str, urllib3.PoolManager] = {}
@@ -93,18 +94,22 @@ class Web:
         sent = {"User-Agent": AGENT, **headers}
         if form is not None:
             file = ("file", ("probe", body or b"", "application/octet-stream"))
-            body, kind = urllib3.encode_multipart_formdata([*form.items(), file])
-            sent["Content-Type"] = kind
+            body, sent["Content-Type"] = urllib3.encode_multipart_formdata([*form.items(), file])
         try:
-            answer = self._pool(url).request(
-                method, url, headers=sent, body=body, redirect=False, preload_content=False
-            )
-            try:
-                content = answer.read(MAX_BYTES)
-            finally:
-                answer.close()
+            return self._exchange(method, url, sent, body)
         except (HTTPError, OSError, ValueError) as error:
             raise StorageUnavailable(explain(error, url)) from None
+
+    def _exchange(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
+    ) -> Answer:
+        answer = self._pool(url).request(
+            method, url, headers=headers, body=body, redirect=False, preload_content=False
+        )
+        try:
+            content = answer.read(MAX_BYTES)
+        finally:
+            answer.close()
         lowered = {name.lower(): value for name, value in answer.headers.items()}
         return Answer(answer.status, lowered, content)
 

@@ -1,14 +1,22 @@
 """What the bucket is set to do by itself: to whom it is open, what it keeps, how it encrypts."""
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 from app.domain.diagnosis import Finding, Remedy, failure, note, ok, warning
 from app.infrastructure.diagnosis.command import s3api
-from app.infrastructure.diagnosis.probe import BODY, EXPIRES_IN, TYPE
+from app.infrastructure.diagnosis.probe import BODY
 from app.infrastructure.diagnosis.store import NotTold, StoreAccess
 
 _SWITCHES = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+_STRANGERS: Mapping[str, tuple[str, str, bytes | None]] = {
+    "read objects": ("GET", "", None),
+    "list the bucket": ("GET", "list-type=2&max-keys=1", None),
+    "write objects": ("PUT", "", BODY),
+}
+"""What is tried without a signature: method, query of the bucket's own address, body."""
+
 _WHY_OPEN = "Files are read, listed or replaced without any permission of the service."
 
 
@@ -16,26 +24,19 @@ async def examine_public_access(access: StoreAccess) -> list[Finding]:
     """Asks without a signature for an object, for the list, and for leave to write."""
     async with access.probe() as key:
         await access.put(key)
-        store = await access.store()
-        signed = await store.presign_download(
-            key, type=TYPE, disposition="inline", expires_in=EXPIRES_IN
-        )
+        signed = await access.download(key)
         url = urlsplit(signed.url)._replace(query="").geturl()
-        folder = url.removesuffix(key)
-        attempts = {
-            "read objects": ("GET", url, None),
-            "list the bucket": ("GET", f"{folder}?list-type=2&max-keys=1", None),
-            "write objects": ("PUT", url, BODY),
-        }
-        open_to = [
-            what
-            for what, (method, target, body) in attempts.items()
-            if (await access.web.send(method, target, body=body)).status == 200
-        ]
+        open_to = [what for what in _STRANGERS if await _may(access, what, url, key)]
     if open_to:
         what = f"Anybody may {' and '.join(open_to)}."
         return [failure(what, why=_WHY_OPEN, remedy=_close(access))]
     return [ok("Who has no signed URL may neither read, list nor write."), *await _blocked(access)]
+
+
+async def _may(access: StoreAccess, what: str, url: str, key: str) -> bool:
+    method, query, body = _STRANGERS[what]
+    target = f"{url.removesuffix(key)}?{query}" if query else url
+    return (await access.web.send(method, target, body=body)).status == 200
 
 
 async def _blocked(access: StoreAccess) -> list[Finding]:

@@ -12,10 +12,10 @@ import boto3
 from botocore.exceptions import ClientError
 
 from app.domain.diagnosis import Finding, note
-from app.domain.ports import Capabilities
+from app.domain.ports import Capabilities, SignedRequest
 from app.exceptions.errors import StorageUnavailable
 from app.infrastructure.diagnosis.http import Web
-from app.infrastructure.diagnosis.probe import BODY
+from app.infrastructure.diagnosis.probe import BODY, EXPIRES_IN, TYPE
 from app.infrastructure.storage.capabilities import capabilities_of
 from app.infrastructure.storage.client import calling_client, open_session
 from app.infrastructure.storage.failures import FAILURES, code_of, status_of, unavailable
@@ -119,6 +119,13 @@ class StoreAccess:
             )
         except FAILURES as error:
             raise unavailable(error) from error
+
+    async def download(self, key: str) -> SignedRequest:
+        """A URL to read a probe by, as clients get it."""
+        store = await self.store()
+        return await store.presign_download(
+            key, type=TYPE, disposition="inline", expires_in=EXPIRES_IN
+        )
 
     async def put(self, key: str) -> None:
         """Write a probe past all URLs."""

@@ -26,14 +26,17 @@ _PARKED = "SELECT count(*), now() - min(parked_at) FROM parked_storage_events"
 
 _TOTAL = "SELECT count(*) FROM webhooks"
 
-_TROUBLED = """
+MOST = 1_000
+"""Webhooks in trouble that are read: those that have been so for longest."""
+
+_TROUBLED = f"""
 SELECT id, disabled_at IS NOT NULL, coalesce(disabled_reason, 'its attempts fail'),
     now() - coalesce(disabled_at, failing_since)
 FROM webhooks
 WHERE disabled_at IS NOT NULL AND disabled_reason IS DISTINCT FROM $1
     OR disabled_at IS NULL AND failing_since IS NOT NULL
-ORDER BY coalesce(disabled_at, failing_since), id
-"""
+ORDER BY coalesce(disabled_at, failing_since), id LIMIT {MOST}
+"""  # noqa: S608
 
 
 async def examine_events(access: DatabaseAccess, *, ways: Sequence[str]) -> list[Finding]:
