@@ -52,6 +52,7 @@ from app.service.reconcile import ReconcileService
 from app.service.removal import RemovalService
 from app.service.repair import RepairService
 from app.service.shared_diagnosis import SharedDiagnosis
+from app.service.status_reports import StatusReportService
 from app.service.storage_events import StorageEventService
 from app.service.survey import Survey
 from app.service.sweep import SweepService
@@ -70,6 +71,7 @@ class Services:
 
     presigned_urls: PresignedUrlService
     files: FileStorageService
+    status_reports: StatusReportService
     part_urls: PartUrlService
     multipart: MultipartService
     removal: RemovalService
@@ -278,6 +280,14 @@ def build_services(
         clock=clock,
         on_parts_issued=metrics.part_urls_issued,
     )
+    storage = FileStorageService(
+        repository=repository,
+        store=store,
+        completion=completion,
+        removal=removal,
+        policies=policies,
+        clock=clock,
+    )
     return Services(
         presigned_urls=PresignedUrlService(
             repository=repository,
@@ -289,13 +299,9 @@ def build_services(
             new_id=new_id,
             on_issued=metrics.url_issued,
         ),
-        files=FileStorageService(
-            repository=repository,
-            store=store,
-            completion=completion,
-            removal=removal,
-            policies=policies,
-            clock=clock,
+        files=storage,
+        status_reports=StatusReportService(
+            repository=repository, files=storage, on_report=metrics.status_report
         ),
         part_urls=part_urls,
         multipart=multipart,

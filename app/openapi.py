@@ -19,6 +19,8 @@ store what really arrived. It never carries a byte of a file.
 3. `PUT /file-status` with `{"id": "…", "status": "uploaded"}`. The service asks the store, and
    the file is `uploaded` only if the bytes are there and are the ones declared.
 
+Many small files: `POST /presigned-urls` and `PUT /file-statuses` take 1,000 in one call.
+
 ### A large file, in parts
 
 Ask with `"method": "multipart"`, or `"auto"` and let the size decide. `multipart` in the answer

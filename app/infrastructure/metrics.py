@@ -45,6 +45,9 @@ class Metrics:
         self._part_urls = counter("part_urls_issued", "Signed URLs of parts")
         self._transitions = counter("transitions", "Moves between states", ["from", "to"])
         self._verifications = counter("verifications", "Objects compared", ["verdict"])
+        self._status_reports = counter(
+            "status_reports", "Files reported by PUT /file-statuses", ["outcome"]
+        )
         self._store_calls = counter("store_calls", "Calls to the store", ["operation", "outcome"])
         self._store_seconds = histogram(
             "store_call_seconds", "Time of calls to the store", ["operation"]
@@ -105,6 +108,9 @@ class Metrics:
 
     def verification(self, verdict: str) -> None:
         self._verifications.labels(verdict).inc()
+
+    def status_report(self, outcome: str) -> None:
+        self._status_reports.labels(outcome).inc()
 
     def store_call(self, operation: str, outcome: str, seconds: float) -> None:
         self._store_calls.labels(operation, outcome).inc()

@@ -7,14 +7,20 @@ from app.exceptions.errors import (
     IllegalTransition,
     NotFound,
     ObjectMissing,
+    SlipwayError,
     StorageUnavailable,
     VerificationFailed,
 )
 from app.routers.dependencies import GUARDED, GuardedRoute, Mover, get_container
 from app.routers.middleware import note_file
+from app.routers.problem_document import problem_of_item
 from app.routers.problem_openapi import problem_responses
-from app.schemas.request.update_file_status_request import UpdateFileStatusRequest
+from app.schemas.request.update_file_status_request import (
+    UpdateFileStatusesRequest,
+    UpdateFileStatusRequest,
+)
 from app.schemas.response.file_response import FileResponse
+from app.schemas.response.file_statuses_response import FileStatusesResponse, FileStatusResult
 from app.service.file_storage import FileRef
 
 router = APIRouter(tags=["upload"], route_class=GuardedRoute)
@@ -57,3 +63,36 @@ async def update_file_status(
     )
     note_file(request.scope, record.id)
     return FileResponse.of(record, container.clock())
+
+
+@router.put(
+    "/file-statuses",
+    summary="Report what happened to up to 1,000 files",
+    responses=problem_responses(*GUARDED, DatabaseUnavailable),
+)
+async def update_file_statuses(
+    body: UpdateFileStatusesRequest, principal: Mover, request: Request
+) -> FileStatusesResponse:
+    """As many calls of `PUT /file-status` in one, which the rate limit counts as one.
+
+    The answer holds one item for each, in order: `file`, or the `problem` that the single call
+    would have answered with. One that fails stops no other, so look at each. What has
+    `retry_after` (`storage_unavailable`, `database_unavailable`) passes by itself: report those
+    again, alone or with others. Repeating all of it does no harm. While the store is down or slow
+    the call ends early, and what it did not come to is among them.
+
+    Pages may use it as well as servers: send the bytes of many files side by side, and report
+    those that have arrived every second or so.
+    """
+    container = get_container(request)
+    outcomes = await container.status_reports.update_all(
+        principal, [item.to_service() for item in body.items]
+    )
+    now = container.clock()
+    results = [
+        FileStatusResult.of_problem(item.id, problem_of_item(outcome))
+        if isinstance(outcome, SlipwayError)
+        else FileStatusResult.of_file(outcome, now)
+        for item, outcome in zip(body.items, outcomes, strict=True)
+    ]
+    return FileStatusesResponse(items=results)

@@ -81,6 +81,14 @@ def problem_of(error: SlipwayError, request_id: str | None) -> dict[str, Any]:
     return problem(status, error.code, error.title, error.detail, request_id, **error.extra)
 
 
+def problem_of_item(error: SlipwayError) -> dict[str, Any]:
+    """The document of an error that concerns one item of many, for which there is no header."""
+    document = problem_of(error, current_request_id())
+    if isinstance(error, RetryableError):
+        document["retry_after"] = error.retry_after
+    return document
+
+
 def problem_response(error: SlipwayError, scope: Scope) -> ProblemResponse:
     """The answer to the request in `scope`."""
     document = problem_of(error, current_request_id())

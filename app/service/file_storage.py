@@ -13,9 +13,9 @@ from app.domain.ports import FileRepository, ObjectStore, SignedRequest
 from app.domain.principal import Principal
 from app.domain.removal import takeover
 from app.domain.transition import intended
-from app.exceptions.errors import NotFound, ObjectMissing
+from app.exceptions.errors import ObjectMissing
 from app.service.completion import Completion
-from app.service.ownership import owned
+from app.service.ownership import not_found, owned
 from app.service.removal import RemovalService
 from app.service.settling import until_settled
 
@@ -92,17 +92,23 @@ class FileStorageService:
             principal.subject, file_id, after=after, limit=limit + 1
         )
         if rows is None:
-            raise NotFound("There is no such file, or it is not yours.")
+            raise not_found()
         items = rows[:limit]
         return EventPage(items, items[-1].id if len(rows) > limit else None)
 
     async def update_status(
-        self, principal: Principal, ref: FileRef, target: FileStatus, reason: str | None = None
+        self,
+        principal: Principal,
+        ref: FileRef,
+        target: FileStatus,
+        reason: str | None = None,
+        *,
+        known: FileRecord | None = None,
     ) -> FileRecord:
         """Move the file to `target`, verified where `LEGAL_MOVES` asks for it.
 
-        Raises `NotFound`, `Forbidden`, `IllegalTransition` and what
-        `Completion.verify_and_finish` raises.
+        `known` is the principal's file as it was read a moment ago, if it was. Raises `NotFound`,
+        `Forbidden`, `IllegalTransition` and what `Completion.verify_and_finish` raises.
         """
 
         async def attempt(record: FileRecord) -> FileRecord | None:
@@ -119,7 +125,7 @@ class FileStorageService:
                         record, wanted, user(principal.subject), reason
                     )
 
-        return await self._until_settled(principal, ref, attempt)
+        return await self._until_settled(principal, ref, attempt, known)
 
     async def delete(self, principal: Principal, file_id: UUID) -> None:
         """Remove what the store holds, then mark the record deleted.
@@ -166,5 +172,6 @@ class FileStorageService:
         principal: Principal,
         ref: FileRef,
         attempt: Callable[[FileRecord], Awaitable[FileRecord | None]],
+        known: FileRecord | None = None,
     ) -> FileRecord:
-        return await until_settled(lambda: self.get(principal, ref), attempt)
+        return await until_settled(lambda: self.get(principal, ref), attempt, known)

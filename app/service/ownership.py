@@ -17,5 +17,10 @@ async def owned(
     """The owner's file with that id or key, else `NotFound`, whoever else's it may be."""
     record = await repository.find(owner, id=id, key=key)
     if record is None:
-        raise NotFound("There is no such file, or it is not yours.")
+        raise not_found()
     return record
+
+
+def not_found() -> NotFound:
+    """The same for a file of somebody else's as for one that does not exist."""
+    return NotFound("There is no such file, or it is not yours.")

@@ -15,14 +15,16 @@ ATTEMPTS = 10
 async def until_settled(
     find: Callable[[], Awaitable[FileRecord]],
     attempt: Callable[[FileRecord], Awaitable[T | None]],
+    known: FileRecord | None = None,
 ) -> T:
     """What `attempt` makes of the file as `find` sees it, tried again while it returns None.
 
-    None means that the file changed in the meantime. Raises `DatabaseUnavailable` when that does
-    not end.
+    None means that the file changed in the meantime. `known`, the file as it was a moment ago,
+    spares the first look. Raises `DatabaseUnavailable` when that does not end.
     """
     for _ in range(ATTEMPTS):
-        settled = await attempt(await find())
+        settled = await attempt(known or await find())
         if settled is not None:
             return settled
+        known = None
     raise DatabaseUnavailable("The file kept changing under this request; try again.")

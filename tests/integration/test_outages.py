@@ -13,6 +13,7 @@ from sqlalchemy.engine import make_url
 from app.database import config, engine
 from app.routers import operators
 from app.settings import Settings
+from tests.integration.test_file_statuses import ask_many, item, outcomes, report, send_all
 from tests.support.cable import Cable
 from tests.support.service import User, serving
 
@@ -182,6 +183,31 @@ async def test_the_store_is_down_and_comes_back(cabled: User, store_cable: Cable
     await store_cable.mend()
     assert (await cabled.move(record, "completed")).json()["status"] == "completed"
     assert (await cabled.api.get("/readyz")).status_code == 200
+
+
+async def test_the_store_goes_down_in_the_middle_of_many_reports(
+    cabled: User, store_cable: Cable
+) -> None:
+    records = await ask_many(cabled, 400)
+    await send_all(records)
+    reporting = asyncio.create_task(report(cabled, *map(item, records)))
+    async with asyncio.timeout(60):
+        while not (await cabled.call("GET", "/files?status=uploaded")).json()["items"]:
+            pass
+    await store_cable.cut()
+    results = await reporting
+
+    assert set(outcomes(results)) == {"uploaded", "storage_unavailable"}
+    problems = [result["problem"] for result in results if result["problem"]]
+    assert all(problem["retry_after"] >= 1 for problem in problems)
+    for record, result in zip(records, results, strict=True):
+        if record in records[::40]:
+            found = (await cabled.call("GET", f"/files/{record['id']}")).json()
+            assert found["status"] == ("pending" if result["problem"] else "uploaded")
+
+    await store_cable.mend()
+    left = [record for record, result in zip(records, results, strict=True) if result["problem"]]
+    assert set(outcomes(await report(cabled, *map(item, left)))) == {"uploaded"}
 
 
 async def test_a_service_starts_before_its_database_and_store(

@@ -202,12 +202,14 @@ async def test_each_scope_opens_only_its_own_doors(user: User) -> None:
         ("GET", f"{path}/events"): "files:read",
         ("POST", f"{path}/download-url"): "files:read",
         ("PUT", "/file-status"): "files:write",
+        ("PUT", "/file-statuses"): "files:write",
         ("DELETE", path): "files:write",
     }
     bodies: dict[str, Any] = {
         "/presigned-url": new,
         "/presigned-urls": {"files": [new]},
         "/file-status": {"id": record["id"], "status": "pending"},
+        "/file-statuses": {"items": [{"id": record["id"], "status": "pending"}]},
     }
     for (method, door), needed in doors.items():
         for scope in ("files:read", "files:write", "", "admin"):

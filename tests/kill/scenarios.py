@@ -21,6 +21,7 @@ from app.infrastructure.events.sqs import QueuedMessage
 from app.service.file_storage import FileRef
 from app.service.part_urls import IssuedParts
 from app.service.presigned_url import Upload
+from app.service.status_reports import StatusReport
 from app.service.storage_events import read_json
 from app.worker.events import EventConsumer
 from tests.fakes.queue import OneMessageQueue
@@ -222,6 +223,11 @@ def report(status: FileStatus) -> Act:
     return act
 
 
+async def report_all(stage: Stage, files: Files) -> None:
+    reports = [StatusReport(file.id, UPLOADED) for file in files]
+    await stage.services.status_reports.update_all(stage.user, reports)
+
+
 async def delete(stage: Stage, files: Files) -> None:
     await stage.services.files.delete(stage.user, files[0].id)
 
@@ -364,7 +370,7 @@ SCENARIOS = [
             again=act,
             returned=(UPLOADED, COMPLETED, FAILED),
         )
-        for act in (hear, consume)
+        for act in (hear, consume, report_all)
     ),
     working("hear late of a failed file", stray(report(FAILED)), hear, FAILED, late=True),
     working("hear late of a deleted file", stray(delete), hear, DELETED, late=True),

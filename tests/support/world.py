@@ -46,6 +46,7 @@ class World:
             clock=self.clock,
         )
         self.uploads, self.files = services.presigned_urls, services.files
+        self.reports = services.status_reports
         self.part_urls, self.multipart = services.part_urls, services.multipart
         self.removal, self.sweep = services.removal, services.sweep
         self.events = services.storage_events
@@ -61,6 +62,9 @@ class World:
 
     def transition(self, before: str, after: str) -> None:
         self.counts.append((before, after))
+
+    def status_report(self, outcome: str) -> None:
+        self.counts.append(("report", outcome))
 
     def storage_events(self, outcome: str, count: int) -> None:
         self.counts.append((outcome, str(count)))
