@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
+from uuid import UUID
 
 from app.domain.file import FileStatus, UploadMethod
 from app.domain.parts import PartPlan, Range
@@ -48,7 +49,7 @@ class File:
     def of(cls, body: Json) -> Self:
         parts = body.get("multipart")
         return cls(
-            id=str(body["id"]),
+            id=str(UUID(body["id"])),  # which makes names of files here
             key=str(body["key"]),
             status=FileStatus(body["status"]),
             method=UploadMethod(body["method"]),

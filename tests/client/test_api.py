@@ -107,6 +107,7 @@ def test_a_lost_answer_is_asked_for_again() -> None:
         Told(200, {"id": "an-id"}),
         Told(200, []),
         Told(200, EXAMPLE | {"status": "sunk"}),
+        Told(200, EXAMPLE | {"id": "../../.ssh/authorized_keys"}),
         Told(307, b"", {"Location": "http://127.0.0.1:9/elsewhere"}),
     ],
 )
@@ -120,6 +121,16 @@ def test_nobody_there_is_told_with_the_address() -> None:
     url = f"http://127.0.0.1:{free_port()}"
     with pytest.raises(Unreachable, match=f"{url} does not answer: Connection refused"):
         Api(Transport(url, TOKEN)).file("an-id")
+
+
+def test_a_wrong_scheme_is_told_at_once() -> None:
+    """As a certificate is that is not good: no patience mends it."""
+    with stub_server(lambda _: Told(200, EXAMPLE)) as server:
+        connections = []
+        server.verify_request = lambda *client: not connections.append(client)  # type: ignore[method-assign]
+        with pytest.raises(Unreachable, match="wrong version number"):
+            Api(Transport(server.url.replace("http:", "https:"), TOKEN)).file("an-id")
+    assert len(connections) == 1
 
 
 @pytest.mark.parametrize(
