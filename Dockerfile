@@ -16,6 +16,7 @@ RUN python -m venv --without-pip /opt/venv \
     && rm requirements.txt
 COPY app ./app
 COPY alembic ./alembic
+COPY clients/js ./clients/js
 COPY alembic.ini policies.example.toml ./
 RUN python -m compileall -q app alembic
 

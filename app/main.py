@@ -26,6 +26,7 @@ from app.routers import (
     webhooks,
 )
 from app.routers.body_limit import BodyLimitMiddleware
+from app.routers.client import mount_client
 from app.routers.cors import ProblemCors
 from app.routers.docs import mount_docs
 from app.routers.event_stream import ON_SHUTDOWN
@@ -70,6 +71,7 @@ def create_app(
         # Not include_router: FastAPI then matches and wraps each request twice.
         app.router.routes.extend(feature.router.routes)
     mount_docs(app)
+    mount_client(app)
     install_problem_handlers(app)
     _add_middleware(app, settings, metrics)
     return app

@@ -1,6 +1,7 @@
 """Deliveries are claimed where they lie, no longer through jobs
 
-What waits is due at once, or at its next attempt; the jobs that waited for it go.
+What waits is due at once, or at its next attempt, and with it what waits behind it of its file; the
+jobs that waited for them go.
 """
 
 import sqlalchemy as sa
@@ -16,6 +17,19 @@ INDEXES = {
     "ix_webhook_deliveries_webhook_id_due_at_id": ["webhook_id", "due_at", "id"],
     "ix_webhook_deliveries_webhook_id_file_id_id": ["webhook_id", "file_id", "id"],
 }
+
+PUT_OFF = """
+UPDATE webhook_deliveries AS delivery
+SET next_attempt_at = head.next_attempt_at, due_at = head.next_attempt_at
+FROM (
+    SELECT DISTINCT ON (webhook_id, about) webhook_id, about, next_attempt_at
+    FROM webhook_deliveries, coalesce(file_id, message_id) AS about
+    WHERE status = 'pending' ORDER BY webhook_id, about, id
+) AS head
+WHERE delivery.webhook_id = head.webhook_id
+    AND coalesce(delivery.file_id, delivery.message_id) = head.about
+    AND delivery.status = 'pending' AND head.next_attempt_at IS NOT NULL
+"""
 
 DEFER = """
 SELECT procrastinate_defer_jobs_v1(array_agg(
@@ -34,10 +48,7 @@ def upgrade() -> None:
         nullable=False,
     )
     op.add_column("webhook_deliveries", due_at)
-    op.execute(
-        "UPDATE webhook_deliveries SET due_at = next_attempt_at"
-        " WHERE status = 'pending' AND next_attempt_at IS NOT NULL"
-    )
+    op.execute(PUT_OFF)
     for name, columns in INDEXES.items():
         pending = sa.text("status = 'pending'")
         op.create_index(name, "webhook_deliveries", columns, postgresql_where=pending)

@@ -36,7 +36,6 @@ _UNMET = _Patience(
     allowed_methods=None,  # all: creations carry an Idempotency-Key, the rest can be repeated
     retry_after_max=120,
     raise_on_status=False,
-    redirect=False,
 )
 """Until the service has answered once: an address that is wrong shall be told soon."""
 _MET = _UNMET.new(connect=None, other=None)

@@ -48,11 +48,18 @@ def offering(source: str, file_id: str, owner: str) -> str:
     """The query that notes, for each event in `source`, its delivery to whoever wants it.
 
     For each webhook in the order of `source`: there is nothing to join on but by nested loops.
+    Behind one of the file that waits it is due with that, or each look would go past it until then.
     """
     return f"""
-    INSERT INTO webhook_deliveries (webhook_id, event_id, file_id, event, created_at)
-    SELECT webhooks.id, {source}.id, {file_id}, {source}.name, {source}.at
-    FROM webhooks, {source}
+    INSERT INTO webhook_deliveries
+        (webhook_id, event_id, file_id, event, created_at, next_attempt_at, due_at)
+    SELECT webhooks.id, {source}.id, {file_id}, {source}.name, {source}.at, head.next_attempt_at,
+        coalesce(head.next_attempt_at, '-infinity')
+    FROM webhooks LEFT JOIN LATERAL (
+        SELECT next_attempt_at, due_at FROM webhook_deliveries
+        WHERE webhook_id = webhooks.id AND file_id = {file_id} AND status = 'pending'
+        ORDER BY webhook_id, file_id, id LIMIT 1
+    ) AS head ON head.due_at = head.next_attempt_at, {source}
     WHERE (webhooks.owner = {owner} OR webhooks.owner IS NULL)
         AND webhooks.disabled_at IS NULL AND {source}.name IS NOT NULL
         AND (webhooks.events IS NULL OR webhooks.events ? {source}.name)
@@ -76,7 +83,17 @@ VALUES ({", ".join(f"${number}" for number in range(1, 1 + len(WEBHOOK_COLUMNS))
 """
 LIST = f"SELECT {_WEBHOOK} FROM webhooks WHERE {_VISIBLE} ORDER BY id"
 FIND = f"SELECT {_WEBHOOK} FROM webhooks WHERE {_VISIBLE} AND id = $3"
-REMOVE = "DELETE FROM webhooks WHERE id = $1 RETURNING true"
+REMOVE = """
+WITH unsent AS (
+    DELETE FROM webhook_deliveries WHERE id = ANY(ARRAY(
+        SELECT id FROM webhook_deliveries WHERE webhook_id = $1 AND status = 'pending'
+        ORDER BY webhook_id, due_at, id LIMIT 1000
+    ))
+)
+DELETE FROM webhooks WHERE id = $1 RETURNING true
+"""
+"""With what is not sent any more, lest every claim look for its webhook until it is forgotten; of
+more than a thousand the rest."""
 
 REPLACE = f"""
 UPDATE webhooks SET {_numbered(3, MUTABLE_WEBHOOK_COLUMNS)}
@@ -94,25 +111,26 @@ INSERT INTO webhook_deliveries (webhook_id, event, created_at) VALUES ($1, '{TES
 RETURNING {_DELIVERY}
 """
 
-_WAITS = "delivery.due_at = delivery.next_attempt_at"
-"""For its next attempt: one that is claimed is due when its claim lapses."""
+_IDLE = "delivery.due_at = coalesce(delivery.next_attempt_at, '-infinity')"
+"""Nobody has claimed it: one that is claimed is due when its claim lapses."""
 
 REPLAY = f"""
 WITH again AS (
     UPDATE webhook_deliveries AS delivery
     SET status = 'pending', attempts = 0, next_attempt_at = NULL,
-        due_at = CASE WHEN status = 'pending' AND NOT coalesce({_WAITS}, false) THEN due_at
+        due_at = CASE WHEN status = 'pending' AND NOT {_IDLE} THEN due_at
             ELSE '-infinity' END
     WHERE webhook_id = $1 AND message_id = $2
     RETURNING *
 ), hurried AS (
-    UPDATE webhook_deliveries AS delivery SET due_at = '-infinity' FROM again
-    WHERE delivery.webhook_id = $1 AND delivery.file_id = again.file_id AND delivery.id < again.id
-        AND delivery.status = 'pending' AND {_WAITS}
+    UPDATE webhook_deliveries AS delivery SET next_attempt_at = NULL, due_at = '-infinity'
+    FROM again
+    WHERE delivery.webhook_id = $1 AND delivery.file_id = again.file_id
+        AND delivery.id <> again.id AND delivery.status = 'pending' AND {_IDLE}
 )
 SELECT {_DELIVERY} FROM again
 """
-"""From its first attempt on, now, and what it waits behind too. What is under way goes on."""
+"""From its first attempt on, now, with all that waits of its file. What is under way goes on."""
 
 _OUTGOING = ", ".join(
     [f"claimed.{name} AS delivery_{name}" for name in DELIVERY_COLUMNS]
@@ -174,14 +192,28 @@ under way to them. Who claims at the same moment passes the rows of another by, 
 no more."""
 
 NOTE = f"""
-UPDATE webhook_deliveries
-SET {", ".join(f"{name} = new.{name}" for name in ATTEMPT_COLUMNS)},
-    due_at = coalesce(new.next_attempt_at, '-infinity')
-FROM unnest($1::bigint[], {_ATTEMPTS}) AS new (id, {", ".join(ATTEMPT_COLUMNS)})
-WHERE webhook_deliveries.id = new.id AND webhook_deliveries.status = 'pending'
+WITH noted AS (
+    UPDATE webhook_deliveries
+    SET {", ".join(f"{name} = new.{name}" for name in ATTEMPT_COLUMNS)},
+        due_at = coalesce(new.next_attempt_at, '-infinity')
+    FROM unnest($1::bigint[], {_ATTEMPTS}) AS new (id, {", ".join(ATTEMPT_COLUMNS)})
+    WHERE webhook_deliveries.id = new.id AND webhook_deliveries.status = 'pending'
+    RETURNING webhook_deliveries.*
+)
+UPDATE webhook_deliveries AS delivery
+SET next_attempt_at = behind.next_attempt_at, due_at = behind.due_at
+FROM (
+    SELECT later.id, noted.next_attempt_at, noted.due_at FROM noted CROSS JOIN LATERAL (
+        SELECT id FROM webhook_deliveries
+        WHERE webhook_id = noted.webhook_id AND file_id = noted.file_id AND status = 'pending'
+            AND id > noted.id
+        ORDER BY webhook_id, file_id, id LIMIT 100
+    ) AS later
+) AS behind
+WHERE delivery.id = behind.id AND delivery.due_at <> behind.due_at AND {_IDLE}
 """
 """An array of ids, and one per ATTEMPT_COLUMNS. Once it has ended, a late word of a worker that had
-stalled changes nothing."""
+stalled changes nothing. What waits behind it is due with it: claims do not go past it meanwhile."""
 
 FORGET = """
 WITH oldest AS (

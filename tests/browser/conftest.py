@@ -15,7 +15,7 @@ from tests.browser.chromium import launched
 from tests.browser.console import Console
 from tests.browser.people import Person
 from tests.browser.site import Site, site_of
-from tests.browser.store import StoreCable, settings_for, store_port
+from tests.browser.store import StoreCable, settings_for, store_cable, store_port
 from tests.e2e.running import Service, running
 from tests.support.processes import DEADLINE
 
@@ -27,10 +27,10 @@ def site() -> Iterator[Site]:
         yield site
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def cable() -> AsyncIterator[StoreCable]:
+@pytest.fixture(scope="session")
+def cable() -> Iterator[StoreCable]:
     """What every byte between a page and the store passes through."""
-    async with StoreCable() as cable:
+    with store_cable() as cable:
         yield cable
 
 
@@ -73,9 +73,9 @@ async def page(context: BrowserContext, console: Console) -> Page:
     return await context.new_page()
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def person(service: Service, cable: StoreCable) -> AsyncIterator[Person]:
+@pytest.fixture
+def person(service: Service, cable: StoreCable) -> Iterator[Person]:
     """Somebody with a token and no files yet."""
     with Person.at(service) as person:
         yield person
-    await cable.restore()
+    cable.restore()

@@ -2,76 +2,121 @@
 
 import asyncio
 import json
+import threading
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tests.browser.site import Site
 from tests.e2e.running import Service
 from tests.support.cable import Cable
+from tests.support.processes import DEADLINE
 from tests.support.service import JWT_SECRET
 
 POLICIES = Path(__file__).parent / "policies.toml"
 
 
-class StoreCable(Cable):
-    """A cable that also loses answers: what was asked is done, and nobody hears of it."""
+class StoreCable:
+    """A cable that also loses answers: what was asked is done, and nobody hears of it.
 
-    def __init__(self) -> None:
-        super().__init__(self._dial_store)
-        self._far_port = 0
-        self._is_up = True
-        self.answers_to_lose = 0
+    It lives in a thread of its own, so that a test may also wait for the store without awaiting.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._cable = _Cable()
+        self._is_up = False
+        self.mend()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://127.0.0.1:{self._cable.port}"
 
     def lead_to(self, port: int) -> None:
-        self._far_port = port
+        self._cable.far_port = port
 
-    async def cut(self) -> None:
+    @property
+    def answers_to_lose(self) -> int:
+        """How many successes the next ones are whose answers get lost."""
+        return self._cable.answers_to_lose
+
+    @answers_to_lose.setter
+    def answers_to_lose(self, number: int) -> None:
+        self._cable.answers_to_lose = number
+
+    def cut(self) -> None:
+        """Break every connection; new ones are refused."""
+        self._run(self._cable.cut())
         self._is_up = False
-        await super().cut()
 
-    async def mend(self) -> None:
+    def mend(self) -> None:
+        """Listen again on the same port."""
+        self._run(self._cable.mend())
         self._is_up = True
-        await super().mend()
 
-    async def restore(self) -> None:
+    def freeze(self) -> None:
+        """Keep every connection, but pass nothing on, as a dead network."""
+        self._loop.call_soon_threadsafe(self._cable.freeze)
+
+    def thaw(self) -> None:
+        """Pass on what was held back, and all that follows."""
+        self._loop.call_soon_threadsafe(self._cable.thaw)
+
+    def restore(self) -> None:
         """As it was before the test."""
         self.answers_to_lose = 0
         self.thaw()
         if not self._is_up:
-            await self.mend()
+            self.mend()
 
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._ends.add(writer)
-        try:
-            far_reader, far_writer = await self._dial()
-            self._ends.add(far_writer)
-            await asyncio.gather(
-                self._pump(reader, far_writer), self._pump_answers(far_reader, writer)
-            )
-            self._ends.discard(far_writer)
-        finally:
-            self._ends.discard(writer)
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(DEADLINE)
 
-    async def _pump_answers(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        await self._pump(_LosingReader(self, source), sink)  # type: ignore[arg-type]
+
+@contextmanager
+def store_cable() -> Iterator[StoreCable]:
+    """A cable that leads nowhere yet."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    cable = StoreCable(loop)
+    try:
+        yield cable
+    finally:
+        cable.cut()
+        asyncio.run_coroutine_threadsafe(_ended(), loop).result(DEADLINE)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+async def _ended() -> None:
+    """Let the pumps of broken connections see it."""
+    pumps = asyncio.all_tasks() - {asyncio.current_task()}
+    await asyncio.gather(*pumps, return_exceptions=True)
+
+
+class _Cable(Cable):
+    def __init__(self) -> None:
+        super().__init__(self._dial_store)
+        self.far_port = 0
+        self.answers_to_lose = 0
 
     async def _dial_store(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        return await asyncio.open_connection("127.0.0.1", self._far_port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.far_port)
+        return _LosingReader(self, reader), writer  # type: ignore[return-value]
 
 
 class _LosingReader:
-    """Ends before a success that shall get lost."""
+    """What comes from the store; ends before a success that shall get lost."""
 
-    def __init__(self, cable: StoreCable, reader: asyncio.StreamReader) -> None:
+    def __init__(self, cable: _Cable, reader: asyncio.StreamReader) -> None:
         self._cable = cable
         self._reader = reader
 
     async def read(self, size: int) -> bytes:
         data = await self._reader.read(size)
-        # A preflight's answer is a 200 as well, with CORS's own methods; see the Fetch standard.
         if self._cable.answers_to_lose and _is_stored(data):
             self._cable.answers_to_lose -= 1
             return b""
@@ -79,6 +124,7 @@ class _LosingReader:
 
 
 def _is_stored(answer: bytes) -> bool:
+    """Of a PUT: the answer to its preflight has no ETag."""
     return answer.startswith(b"HTTP/1.1 200") and b"\r\netag:" in answer.lower()
 
 

@@ -45,6 +45,8 @@ class Setup:
     webhooks: WebhookRepository
     end: Callable[[FileRecord, tuple[FileStatus, ...]], Awaitable[None]]
     delete: Callable[[FileRecord], Awaitable[None]]
+    delete_moved: Callable[[FileRecord, FileStatus], Awaitable[None]]
+    """The same of one that `end` has moved to that status before."""
 
 
 @pytest.fixture(params=["in_memory", "in_postgresql"])
@@ -67,7 +69,11 @@ async def in_postgresql(database: Database, repository: FileStorageRepository) -
         await files.insert(record, a_creation(record))
         assert await files.move(record, as_deleted(record, NOON), [deleted("worker", NOON)])
 
-    return Setup(PostgresWebhookRepository(database), end, delete)
+    async def delete_moved(record: FileRecord, status: FileStatus) -> None:
+        before = dataclasses.replace(record, status=status)
+        assert await files.move(before, as_deleted(before, NOON), [deleted("worker", NOON)])
+
+    return Setup(PostgresWebhookRepository(database), end, delete, delete_moved)
 
 
 @pytest.fixture
@@ -97,7 +103,10 @@ def in_memory() -> Setup:
         data = told(record, "deleted", None, "worker")
         webhooks.offer(record.owner, "file.deleted", NOON, data)
 
-    return Setup(webhooks, end, delete)
+    async def delete_moved(record: FileRecord, status: FileStatus) -> None:
+        await delete(record)
+
+    return Setup(webhooks, end, delete, delete_moved)
 
 
 @pytest.fixture
@@ -200,6 +209,7 @@ async def test_a_removed_one_is_gone_with_what_was_on_its_way(setup: Setup, owne
     assert not await setup.webhooks.remove(webhook.id)
     assert await setup.webhooks.find(owner, webhook.id, service_wide=False) is None
     assert await claimed(setup) == []
+    assert await sent_to(setup, webhook) == []
     assert not await setup.webhooks.replace(webhook, rotated(webhook, "s", NOON))
 
 
@@ -305,6 +315,52 @@ async def test_the_next_of_a_file_waits_until_the_one_before_has_ended(
     assert await claimed_ids(setup, later - MOMENT) == []
     assert await claimed_ids(setup, later) == [first.id]
     await setup.webhooks.note([ended(first, DeliveryStatus.FAILED)])
+    assert await claimed_ids(setup) == [second.id]
+
+
+async def test_what_waits_behind_another_is_due_with_it(setup: Setup, owner: str) -> None:
+    """No claim goes past it meanwhile, however much there is of it."""
+    webhook = await added(setup, owner)
+    record = a_record(owner=owner)
+    await setup.end(record, (UPLOADED, COMPLETED))
+    first, second = await sent_to(setup, webhook)
+    soon, later = NOON + timedelta(minutes=5), NOON + timedelta(hours=1)
+    for until in (soon, later):
+        assert await claimed_ids(setup, soon) == [first.id]
+        await setup.webhooks.note([put_off(first, until)])
+        assert [d.next_attempt_at for d in await sent_to(setup, webhook)] == [until, until]
+
+    await setup.webhooks.note([ended(first)])
+    assert (await sent_to(setup, webhook))[1] == second
+    assert await claimed_ids(setup) == [second.id]
+
+
+async def test_what_comes_behind_one_that_waits_is_due_with_it(setup: Setup, owner: str) -> None:
+    webhook = await added(setup, owner)
+    record = a_record(owner=owner)
+    await setup.end(record, (UPLOADED,))
+    [first] = await claimed(setup)
+    await setup.webhooks.note([put_off(first.delivery, NOON + timedelta(hours=1))])
+    await setup.delete_moved(record, UPLOADED)
+
+    _, second = await sent_to(setup, webhook)
+    assert second.next_attempt_at == NOON + timedelta(hours=1)
+    await setup.webhooks.replay(webhook.id, first.delivery.message_id)
+    await setup.webhooks.note([ended(first.delivery)])
+    assert await claimed_ids(setup) == [second.id]
+
+
+async def test_what_comes_behind_one_that_is_under_way_is_due_at_once(
+    setup: Setup, owner: str
+) -> None:
+    webhook = await added(setup, owner)
+    record = a_record(owner=owner)
+    await setup.end(record, (UPLOADED,))
+    [first] = await claimed(setup)
+    await setup.delete_moved(record, UPLOADED)
+    await setup.webhooks.note([ended(first.delivery)])
+
+    _, second = await sent_to(setup, webhook)
     assert await claimed_ids(setup) == [second.id]
 
 

@@ -61,6 +61,8 @@ class InMemoryWebhookRepository:
 
     async def remove(self, id: UUID) -> bool:
         self.answer()
+        for delivery in [d for d in self.sent.values() if d.webhook_id == id and _is_pending(d)]:
+            del self.sent[delivery.id], self.due[delivery.id]
         return self.webhooks.pop(id, None) is not None
 
     async def deliveries(
@@ -104,9 +106,12 @@ class InMemoryWebhookRepository:
     async def note(self, deliveries: Sequence[Delivery]) -> None:
         self.answer()
         for delivery in deliveries:
-            if self.sent[delivery.id].status is DeliveryStatus.PENDING:
-                self.sent[delivery.id] = delivery
-                self.due[delivery.id] = delivery.next_attempt_at or AT_ONCE
+            held = self.sent.get(delivery.id)
+            if held is not None and _is_pending(held):
+                self._put_off(delivery, delivery.next_attempt_at)
+                for behind in self._of_the_file(delivery):
+                    if behind.id > delivery.id and self._is_idle(behind):
+                        self._put_off(behind, delivery.next_attempt_at)
 
     async def forget(self, before: datetime, *, limit: int) -> int:
         self.answer()
@@ -131,10 +136,11 @@ class InMemoryWebhookRepository:
             file_id=UUID(data["id"]) if data else None,
             created_at=at,
         )
-        self.sent[delivery.id] = delivery
         self.told[delivery.id] = (at, data)
-        self.due[delivery.id] = AT_ONCE
-        return delivery
+        first = next(iter(self._of_the_file(delivery)), None)
+        waits = first is not None and self._is_idle(first)
+        self._put_off(delivery, first.next_attempt_at if first and waits else None)
+        return self.sent[delivery.id]
 
     def waiting(self) -> list[Delivery]:
         """The first of each file, and what tells of none, whenever they are due."""
@@ -148,14 +154,34 @@ class InMemoryWebhookRepository:
     def _heads(self, now: datetime) -> list[Delivery]:
         return [delivery for delivery in self.waiting() if self.due[delivery.id] <= now]
 
-    def _hurry(self, last: Delivery) -> None:
-        """Unless it is claimed, and those before it of its file."""
-        for delivery in self.sent.values():
-            about_it = delivery is last or (
-                delivery.file_id is not None
-                and (delivery.webhook_id, delivery.file_id) == (last.webhook_id, last.file_id)
-                and delivery.id < last.id
-            )
-            waits = self.due[delivery.id] == delivery.next_attempt_at
-            if about_it and (waits or delivery.status is not DeliveryStatus.PENDING):
-                self.due[delivery.id] = AT_ONCE
+    def _hurry(self, delivery: Delivery) -> None:
+        """Unless it is claimed, and what else waits of its file."""
+        for waiting in self._of_the_file(delivery):
+            if self._is_idle(waiting):
+                self._put_off(waiting, None)
+        if not _is_pending(delivery) or self._is_idle(delivery):
+            self.due[delivery.id] = AT_ONCE
+
+    def _of_the_file(self, delivery: Delivery) -> list[Delivery]:
+        """What else of it is pending, oldest first."""
+        of = (delivery.webhook_id, delivery.file_id)
+        return [
+            other
+            for other in self.sent.values()
+            if other.file_id is not None
+            and (other.webhook_id, other.file_id) == of
+            and other.id != delivery.id
+            and _is_pending(other)
+        ]
+
+    def _is_idle(self, delivery: Delivery) -> bool:
+        """Nobody has claimed it."""
+        return self.due[delivery.id] == (delivery.next_attempt_at or AT_ONCE)
+
+    def _put_off(self, delivery: Delivery, until: datetime | None) -> None:
+        self.sent[delivery.id] = dataclasses.replace(delivery, next_attempt_at=until)
+        self.due[delivery.id] = until or AT_ONCE
+
+
+def _is_pending(delivery: Delivery) -> bool:
+    return delivery.status is DeliveryStatus.PENDING

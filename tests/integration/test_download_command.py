@@ -376,7 +376,7 @@ class TestStandardOutput:
             return answer
 
         at.proxy.weather = the_first_last
-        process = await at.start("download", record["id"], "-o", "-")
+        process = await at.start("download", record["id"], "-o", "-", "--parallel", "2")
         async with asyncio.timeout(DEADLINE):
             out, err = await process.communicate()
         assert process.returncode == 0, err

@@ -1,5 +1,6 @@
 """Both engines together: what the settings leave open, one service a directory, kill -9."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import asyncpg
 import pytest
 from pydantic import SecretStr
 
@@ -52,6 +54,36 @@ def test_fills_in_what_the_settings_leave_open(tmp_path: Path) -> None:
         )
         assert len(engines_of(tmp_path)) == 2
     assert not engines_of(tmp_path)
+
+
+def test_an_engine_that_is_killed_is_started_again(tmp_path: Path) -> None:
+    with running_engines(settings_for(tmp_path)) as settings:
+        assert settings.s3_access_key is not None
+        assert settings.s3_secret_key is not None
+        assert settings.database_url is not None
+        before = engines_of(tmp_path)
+        for engine in before:
+            engine.kill()
+        server = S3Server(
+            str(settings.s3_endpoint_url),
+            settings.s3_access_key.get_secret_value(),
+            settings.s3_secret_key.get_secret_value(),
+        )
+        url = settings.database_url.get_secret_value()
+        eventually(
+            lambda: answers(server) and asyncio.run(_database_answers(url)), "both answer again"
+        )
+        assert not set(before) & set(engines_of(tmp_path))
+    assert not engines_of(tmp_path)
+
+
+async def _database_answers(url: str) -> bool:
+    try:
+        connection = await asyncpg.connect(url)
+    except (OSError, asyncpg.PostgresError):
+        return False
+    await connection.close()
+    return True
 
 
 def test_starts_nothing_that_is_given(tmp_path: Path) -> None:

@@ -19,9 +19,11 @@ from app.database.engine import Connection
 from app.domain.change import Position, Whose
 from app.domain.file import FileEvent, FileRecord, FileStatus
 from app.domain.idempotency import IdempotencyClaim
+from app.domain.webhook import CLAIM_LIFE, Claim, Delivery
 from app.repository.change_repository import ChangeRepository
 from app.repository.file_storage_repository import FileStorageRepository
 from app.repository.reconciliation import PostgresRecordSurvey
+from app.repository.webhook_repository import PostgresWebhookRepository
 from tests.support.databases import opened
 from tests.support.records import NOON
 
@@ -70,6 +72,23 @@ CALLS = 7
 
 BY_ID = {"pk_files", "ix_files_owner_id", "ix_files_owner_status_id"}
 """Each finds a file of an owner by its id without reading another row."""
+
+BY_FILE = {"ix_webhook_deliveries_webhook_id_file_id_id"}
+"""What waits for a webhook of one file."""
+
+BACKLOG = """
+WITH hook AS (
+    INSERT INTO webhooks (id, owner, url, secret, created_at, updated_at, version)
+    SELECT uuidv7(), owner, 'https://example.com', 's', now(), now(), 1
+    FROM unnest(ARRAY['down', 'well']) AS owner
+    RETURNING id, owner
+), file AS MATERIALIZED (SELECT gen_random_uuid() AS id FROM generate_series(1, 2000))
+INSERT INTO webhook_deliveries (webhook_id, file_id, event, created_at)
+SELECT hook.id, file.id, 'webhook.test', now()
+FROM generate_series(1, 3) AS nth, file, hook ORDER BY nth
+RETURNING id, message_id, webhook_id, event, file_id, created_at
+"""
+"""Three moves of each of 2,000 files, for two webhooks."""
 
 Question = Callable[[], Awaitable[Any]]
 Plans = Callable[[Question], Awaitable[list[dict[str, Any]]]]
@@ -202,7 +221,22 @@ async def test_a_move(files: FileStorageRepository, plans: Plans) -> None:
 
     nodes = await plans(lambda: files.move(before, after, []))
 
-    assert indexes(nodes) <= {*BY_ID, "pk_usages", "ix_webhooks_owner_id"}
+    assert indexes(nodes) <= {*BY_ID, "pk_usages", "ix_webhooks_owner_id", *BY_FILE}
+
+
+async def test_what_is_due_to_webhooks(filled: Database, plans: Plans) -> None:
+    """However much waits behind what waits for its next attempt."""
+    webhooks = PostgresWebhookRepository(filled)
+    rows = await filled.ask(lambda c: c.fetch(BACKLOG))
+    down = rows[0]["webhook_id"]
+    later = NOON + timedelta(hours=1)
+    heads = [Delivery(**row) for row in rows[:4000] if row["webhook_id"] == down]
+    await webhooks.note([dataclasses.replace(head, next_attempt_at=later) for head in heads])
+    await filled.run(lambda c: c.execute("VACUUM ANALYZE webhook_deliveries"))
+
+    nodes = await plans(lambda: webhooks.claim(Claim(NOON, NOON + CLAIM_LIFE, 20, 10)))
+
+    assert max(reads(nodes)) <= 3 * 10 * CALLS
 
 
 async def test_the_audit_trail(files: FileStorageRepository, plans: Plans) -> None:

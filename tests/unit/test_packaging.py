@@ -60,7 +60,14 @@ def test_the_image_holds_what_runs_and_nothing_else() -> None:
     copied = re.findall(r"^COPY (?!--from)(.+) \S+$", dockerfile, re.MULTILINE)
     names = " ".join(copied).split()
     assert set(names) == {
-        *("requirements.txt", "app", "alembic", "alembic.ini", "policies.example.toml"),
+        *(
+            "requirements.txt",
+            "app",
+            "alembic",
+            "alembic.ini",
+            "clients/js",
+            "policies.example.toml",
+        ),
     }
     assert all((ROOT / name).exists() for name in names)
     ignored = (ROOT / ".dockerignore").read_text().splitlines()

@@ -98,6 +98,11 @@ class EmbeddedPostgres:
         self._create_database(binaries)
         return self.url
 
+    def wait(self) -> None:
+        """Until the server has ended; returns at once when it was never started."""
+        if process := self._process:
+            process.wait()
+
     def stop(self) -> None:
         """Stop the server; does nothing when it does not run."""
         if self._process is not None:

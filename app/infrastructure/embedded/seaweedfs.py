@@ -107,6 +107,11 @@ class EmbeddedSeaweedFS:
                 self._end(signal.SIGKILL)
         raise EngineError(f"SeaweedFS found no free ports (see {self._log})")
 
+    def wait(self) -> None:
+        """Until the store has ended; returns at once when it was never started."""
+        if process := self._process:
+            process.wait()
+
     def stop(self) -> None:
         """Stop the store; does nothing when it does not run."""
         self._end(signal.SIGTERM)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 
 from app.infrastructure.embedded.errors import EngineError
+from app.infrastructure.embedded.keeper import kept
 from app.infrastructure.embedded.lock import is_locked, locked
 from app.settings import Settings, StorageType
 
@@ -21,7 +22,8 @@ def running_engines(
     """Run what `settings` leave open, and yield them with every address and key filled in.
 
     No DATABASE_URL: a PostgreSQL. `STORAGE_TYPE=local` without S3_ENDPOINT_URL: a SeaweedFS,
-    unless `store` is false. `meanwhile` is called while they start. Call it from the main thread.
+    unless `store` is false. One that ends by itself is started again at the same address.
+    `meanwhile` is called while they start. Call it from the main thread.
     Raises EngineError, also when another service runs on the same DATA_DIR.
     """
     needs_database = settings.database_url is None
@@ -36,7 +38,9 @@ def running_engines(
             found |= _start_database(settings, stack)
         meanwhile()
         if seaweedfs:
-            found |= _store_settings(seaweedfs.start())
+            server = seaweedfs.start()
+            stack.enter_context(kept(seaweedfs, "SeaweedFS", server))
+            found |= _store_settings(server)
         yield settings.model_copy(update=found)
 
 
@@ -85,7 +89,9 @@ def _start_database(settings: Settings, stack: ExitStack) -> dict[str, Any]:
         from app.infrastructure.embedded.postgres import EmbeddedPostgres
     engine = EmbeddedPostgres(settings.data_dir / "postgres")
     stack.callback(engine.stop)
-    return {"database_url": SecretStr(engine.start())}
+    url = engine.start()
+    stack.enter_context(kept(engine, "PostgreSQL", url))
+    return {"database_url": SecretStr(url)}
 
 
 def _store_settings(server: "S3Server") -> dict[str, Any]:

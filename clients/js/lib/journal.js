@@ -1,0 +1,71 @@
+/** Which uploads in parts were begun and not ended, in IndexedDB: they outlive the page. */
+
+const NAME = "slipway";
+const STORE = "uploads";
+/** Milliseconds; the service ends every upload 28 days after its beginning. */
+const LIFE = 28 * 24 * 3600 * 1000;
+
+export class Journal {
+  #baseUrl;
+  #opened = null;
+  /** Fingerprints in use by this page: two files that are alike do not share an upload. */
+  #taken = new Set();
+
+  constructor(baseUrl) {
+    this.#baseUrl = baseUrl;
+  }
+
+  /** False when another upload of this page has the same file. */
+  take(fingerprint) {
+    if (this.#taken.has(fingerprint)) return false;
+    this.#taken.add(fingerprint);
+    return true;
+  }
+
+  leave(fingerprint) {
+    this.#taken.delete(fingerprint);
+  }
+
+  /** The id of the file's record; null without one, or without a database. */
+  async find(fingerprint) {
+    const entry = await this.#ask("readonly", (store) => store.get(this.#key(fingerprint)));
+    return entry && Date.now() - entry.begunAt < LIFE ? entry.id : null;
+  }
+
+  note(fingerprint, id) {
+    const entry = { id, begunAt: Date.now() };
+    return this.#ask("readwrite", (store) => store.put(entry, this.#key(fingerprint)));
+  }
+
+  forget(fingerprint) {
+    return this.#ask("readwrite", (store) => store.delete(this.#key(fingerprint)));
+  }
+
+  #key(fingerprint) {
+    return `${this.#baseUrl} ${fingerprint}`;
+  }
+
+  /** Without IndexedDB (some private windows) uploads work, and end with their page. */
+  async #ask(mode, question) {
+    try {
+      this.#opened ??= open();
+      const database = await this.#opened;
+      return await answerOf(question(database.transaction(STORE, mode).objectStore(STORE)));
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+function open() {
+  const request = indexedDB.open(NAME, 1);
+  request.onupgradeneeded = () => request.result.createObjectStore(STORE);
+  return answerOf(request);
+}
+
+function answerOf(request) {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}

@@ -1,0 +1,50 @@
+/** How many requests go to the store at once: as many as still make it faster. */
+
+import { Gate } from "./gate.js";
+
+export const FEWEST = 3;
+export const MOST = 8;
+/** Milliseconds over which a rate is taken. */
+const WINDOW = 2000;
+/** Less than this is noise. */
+const FASTER = 1.05;
+
+export class Pace extends Gate {
+  #step = 1;
+  #bytes = 0;
+  #since = null;
+  #lastRate = 0;
+
+  constructor(now = () => performance.now()) {
+    super(4);
+    this.now = now;
+  }
+
+  /** So many bytes have left. Moves the limit on while that pays, and back when it does not. */
+  sent(bytes) {
+    const now = this.now();
+    this.#since ??= now;
+    this.#bytes += bytes;
+    if (now - this.#since < WINDOW) return;
+    const rate = this.#bytes / (now - this.#since);
+    if (rate < this.#lastRate * FASTER) this.#step = -this.#step;
+    this.#move(this.#step);
+    this.#lastRate = rate;
+    this.#begin(now);
+  }
+
+  /** Something was too much for the store or the network. */
+  failed() {
+    this.#move(-1);
+    this.#begin(null);
+  }
+
+  #move(step) {
+    this.limit = Math.min(MOST, Math.max(FEWEST, this.limit + step));
+  }
+
+  #begin(now) {
+    this.#bytes = 0;
+    this.#since = now;
+  }
+}

@@ -1,0 +1,107 @@
+/** What a page holds of an upload: its outcome, how far it is, and the means to stop it. */
+
+import { CancelledError, FileUnreadableError } from "./errors.js";
+import { Meter } from "./meter.js";
+import { isOffline } from "./patience.js";
+import { Transfer } from "./transfer.js";
+import { Valve } from "./valve.js";
+
+const OVER = ["done", "failed", "cancelled"];
+
+export class Upload {
+  #valve = new Valve();
+  #step = "preparing";
+  #meter;
+  #transfer;
+  #outcome;
+  #onProgress;
+  #ended = new AbortController();
+
+  constructor(file, options, tools) {
+    this.file = file;
+    this.#onProgress = options.onProgress ?? (() => {});
+    this.#meter = new Meter(file.size, () => this.#tell());
+    const ours = { valve: this.#valve, meter: this.#meter, tell: (step) => this.#tell(step) };
+    this.#transfer = new Transfer(file, options, ours, tools);
+    this.#listen(options.signal);
+    this.#outcome = this.#run();
+  }
+
+  get state() {
+    if (OVER.includes(this.#step)) return this.#step;
+    if (this.#valve.isPaused) return "paused";
+    return isOffline() ? "offline" : this.#step;
+  }
+
+  /** The service's record, null before there is one. */
+  get record() {
+    return this.#transfer.record;
+  }
+
+  get progress() {
+    return { state: this.state, ...this.#meter.value };
+  }
+
+  pause() {
+    this.#valve.pause();
+    this.#tell();
+  }
+
+  resume() {
+    this.#valve.resume();
+    this.#tell();
+  }
+
+  /** Resolves when the service has been told to remove what arrived. */
+  async cancel() {
+    this.#valve.cancel(new CancelledError());
+    await this.#outcome.catch(() => {});
+  }
+
+  then(onFulfilled, onRejected) {
+    return this.#outcome.then(onFulfilled, onRejected);
+  }
+
+  catch(onRejected) {
+    return this.#outcome.catch(onRejected);
+  }
+
+  finally(onFinally) {
+    return this.#outcome.finally(onFinally);
+  }
+
+  async #run() {
+    try {
+      const record = await this.#transfer.run();
+      this.#meter.begin(this.file.size);
+      this.#tell("done");
+      return record;
+    } catch (error) {
+      await this.#failed(error);
+      throw error;
+    } finally {
+      this.#ended.abort();
+      this.#transfer.end();
+    }
+  }
+
+  /** What nobody can go on with is removed; all else waits for the same file to come again. */
+  async #failed(error) {
+    this.#valve.cancel(error); // ends the other parts
+    const isCancelled = error instanceof CancelledError;
+    if (isCancelled || error instanceof FileUnreadableError) await this.#transfer.giveUp();
+    this.#tell(isCancelled ? "cancelled" : "failed");
+  }
+
+  #listen(signal) {
+    const until = { signal: this.#ended.signal };
+    for (const type of ["online", "offline"]) addEventListener(type, () => this.#tell(), until);
+    if (signal?.aborted) this.#valve.cancel(new CancelledError());
+    signal?.addEventListener("abort", () => this.#valve.cancel(new CancelledError()), until);
+  }
+
+  #tell(step = this.#step) {
+    this.#step = step;
+    this.#onProgress(this.progress);
+  }
+}

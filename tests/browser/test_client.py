@@ -1,0 +1,376 @@
+"""The browser client in Chromium: files from disk, through a cable, into the real store."""
+
+import hashlib
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+import pytest_asyncio
+from playwright.async_api import Page, Route
+
+from app.infrastructure.storage.client import client_config
+from app.settings import Settings
+from tests.browser.client_page import MIB, ClientPage
+from tests.browser.console import Console
+from tests.browser.people import Person
+from tests.browser.site import Site
+from tests.browser.store import StoreCable, store_port
+from tests.e2e.running import Service
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+HTTP_TROUBLE = "Failed to load resource|blocked by CORS policy|net::ERR"
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def client(page: Page, site: Site, person: Person, cable: StoreCable) -> ClientPage:
+    return await ClientPage.opened(page, site, person, cable)
+
+
+@pytest.fixture
+def store(service: Service) -> Iterator["S3Client"]:
+    """The embedded store, behind the service's back."""
+    (config,) = service.data_dir.rglob("s3.json")
+    keys = json.loads(config.read_text())["identities"][0]["credentials"][0]
+    settings = Settings(_env_file=None, s3_provider="seaweedfs")
+    s3 = boto3.Session(keys["accessKey"], keys["secretKey"]).client(
+        "s3",
+        endpoint_url=f"http://127.0.0.1:{store_port(service)}",
+        region_name="us-east-1",
+        config=client_config(settings),
+    )
+    yield s3
+    s3.close()
+
+
+def written(path: Path, size: int, seed: int = 0) -> Path:
+    """A file of random bytes, the same for the same seed."""
+    noise = random.Random(seed)
+    with path.open("wb") as out:
+        for start in range(0, size, MIB):
+            out.write(noise.randbytes(min(MIB, size - start)))
+    return path
+
+
+def is_stored(person: Person, record: dict[str, Any], path: Path) -> bool:
+    content = person.content(record["id"])
+    return hashlib.sha256(content).digest() == hashlib.sha256(path.read_bytes()).digest()
+
+
+async def test_a_small_file_with_a_name_of_any_language(
+    client: ClientPage, person: Person, tmp_path: Path
+) -> None:
+    path = written(tmp_path / "Übergrößen – 日本語 🐈.txt", 100_000)
+    await client.begin(path, metadata={"album": "Ferien"})
+    record = await client.record()
+    assert (record["filename"], record["status"]) == (path.name, "uploaded")
+    assert record["metadata"] == {"album": "Ferien"}
+    assert is_stored(person, record, path)
+
+
+async def test_an_empty_file(client: ClientPage, person: Person, tmp_path: Path) -> None:
+    await client.begin(written(tmp_path / "nothing.bin", 0))
+    record = await client.record()
+    assert (record["observed_size"], record["type"]) == (0, "application/octet-stream")
+
+
+async def test_a_file_in_parts_and_its_progress(
+    client: ClientPage, person: Person, tmp_path: Path
+) -> None:
+    path = written(tmp_path / "film.bin", 41 * MIB)
+    await client.begin(path, policy="parts")
+    record = await client.record()
+    assert is_stored(person, record, path)
+    assert sorted(client.sent_parts) == [*range(1, 10)]
+
+    seen = await client.page.evaluate("seen[0]")
+    moving = [at["loaded"] for at in seen if at["state"] == "sending"]
+    assert len({loaded for loaded in moving if 0 < loaded < path.stat().st_size}) >= 2
+    assert {at["total"] for at in seen} == {path.stat().st_size}
+    assert (seen[-1]["state"], seen[-1]["loaded"]) == ("done", path.stat().st_size)
+    assert any(at["rate"] > 0 and at["timeLeft"] is not None for at in seen)
+
+
+async def test_pause_and_resume(client: ClientPage, person: Person, tmp_path: Path) -> None:
+    path = written(tmp_path / "film.bin", 60 * MIB)
+    client.cable.freeze()
+    await client.begin(path, policy="parts")
+    await client.until("upload.state === 'sending'")
+    await client.do("pause")
+    await client.until("at.state === 'paused' && at.loaded === 0")
+    client.cable.thaw()
+    paused_with = len(client.puts)
+
+    await client.do("resume")
+    record = await client.record()
+    assert is_stored(person, record, path)
+    assert len(client.puts) >= 12
+    assert paused_with <= 8
+
+
+async def test_a_reload_sends_only_what_is_missing(
+    client: ClientPage, person: Person, tmp_path: Path, console: Console
+) -> None:
+    console.allow(HTTP_TROUBLE)
+    path = written(tmp_path / "film.bin", 100 * MIB)
+    await client.begin(path, policy="parts")
+    await client.until("at.loaded > 40 * 2 ** 20")
+    client.cable.freeze()
+    await client.do("pause")
+    client.cable.thaw()
+    (pending,) = person.files()
+    held = person.http.get(f"/files/{pending['id']}/parts").json()["parts"]
+    assert 0 < len(held) < 20
+
+    await client.reload()
+    await client.begin(path, policy="parts")
+    record = await client.record()
+    assert record["id"] == pending["id"]
+    assert not {part["part_number"] for part in held} & set(client.sent_parts)
+    assert is_stored(person, record, path)
+
+
+async def test_a_broken_network_costs_the_parts_on_their_way(
+    client: ClientPage, person: Person, tmp_path: Path, console: Console
+) -> None:
+    console.allow(HTTP_TROUBLE)
+    path = written(tmp_path / "film.bin", 60 * MIB)
+    await client.begin(path, policy="parts")
+    await client.until("at.loaded > 10 * 2 ** 20")
+    client.cable.cut()
+    client.cable.mend()
+    record = await client.record()
+    assert is_stored(person, record, path)
+    assert set(client.sent_parts) == {*range(1, 13)}
+
+
+async def test_offline_waits_for_the_network(
+    client: ClientPage, person: Person, tmp_path: Path, console: Console
+) -> None:
+    console.allow(HTTP_TROUBLE)
+    path = written(tmp_path / "film.bin", 30 * MIB)
+    client.cable.freeze()
+    await client.begin(path, policy="parts")
+    await client.until("upload.state === 'sending'")
+    await client.page.context.set_offline(True)
+    await client.until("upload.state === 'offline'")
+    client.cable.thaw()
+    await client.page.context.set_offline(False)
+    assert is_stored(person, await client.record(), path)
+
+
+@pytest.mark.parametrize("policy", ["parts", "default"])
+async def test_cancel_leaves_nothing_in_the_store(
+    client: ClientPage, person: Person, store: "S3Client", tmp_path: Path, policy: str
+) -> None:
+    client.cable.freeze()
+    await client.begin(written(tmp_path / "film.bin", 30 * MIB), policy=policy)
+    await client.until("upload.state === 'sending' && upload.record")
+    await client.do("cancel")
+    outcome = await client.outcome()
+    assert (outcome["name"], outcome["code"]) == ("CancelledError", "cancelled")
+
+    (record,) = person.files()
+    assert record["status"] == "failed"
+    listing = store.list_objects_v2(Bucket="slipway", Prefix=record["key"])
+    uploads = store.list_multipart_uploads(Bucket="slipway", Prefix=record["key"])
+    assert (listing["KeyCount"], uploads.get("Uploads", [])) == (0, [])
+
+
+async def test_an_aborted_signal_cancels(client: ClientPage, tmp_path: Path) -> None:
+    await client.page.evaluate("window.stop = new AbortController()")
+    client.cable.freeze()
+    await client.page.set_input_files("#files", written(tmp_path / "a.bin", MIB))
+    await client.page.evaluate("begin({signal: stop.signal}); stop.abort()")
+    assert (await client.outcome())["code"] == "cancelled"
+
+
+async def test_two_hundred_files_are_asked_for_together(
+    client: ClientPage, person: Person, tmp_path: Path
+) -> None:
+    paths = [written(tmp_path / f"{n}.txt", 1000 + n, n) for n in range(200)]
+    calls: list[str] = []
+    client.page.on("request", lambda r: calls.append(r.url) if r.method == "POST" else None)
+    await client.begin(paths)
+    statuses = await client.page.evaluate(
+        "async () => (await Promise.all(uploads)).map(record => record.status)"
+    )
+    assert statuses == ["uploaded"] * 200
+    assert calls == [f"{person.service_url}/presigned-urls"]
+    stored = {(file["filename"], file["observed_size"]) for file in person.files()}
+    assert stored == {(path.name, path.stat().st_size) for path in paths}
+
+
+async def test_one_bad_file_of_a_batch_fails_alone(
+    client: ClientPage, tmp_path: Path, console: Console
+) -> None:
+    console.allow(HTTP_TROUBLE)
+    paths = [written(tmp_path / name, 10) for name in ("a.txt", "b.txt", "c.txt")]
+    await client.page.set_input_files("#files", paths)
+    await client.page.evaluate("""() => {
+      const [a, b, c] = document.querySelector("#files").files;
+      begin({}, [a]);
+      begin({type: "not a type"}, [b]);
+      begin({}, [c]);
+    }""")
+    codes = [(await client.outcome(n)).get("code") for n in range(3)]
+    assert codes == [None, "invalid_request", None]
+
+
+async def test_expired_urls_are_replaced(
+    client: ClientPage, person: Person, tmp_path: Path, console: Console
+) -> None:
+    console.allow(HTTP_TROUBLE)
+    path = written(tmp_path / "film.bin", 20 * MIB)
+    refused: list[int] = []
+    client.page.on("response", lambda r: refused.append(r.status) if r.status == 403 else None)
+    client.cable.freeze()
+    await client.begin(path, policy="brief")
+    await client.until("upload.state === 'sending'")
+    (record,) = person.files()
+    await client.page.wait_for_function(
+        "endsAt => Date.now() > Date.parse(endsAt) + 1000", arg=record["expires_at"]
+    )
+    client.cable.thaw()
+    assert is_stored(person, await client.record(), path)
+    assert 403 in refused
+
+
+async def test_a_lost_answer_is_no_second_upload(
+    client: ClientPage, person: Person, tmp_path: Path, console: Console
+) -> None:
+    console.allow(HTTP_TROUBLE)
+    path = written(tmp_path / "note.txt", 1000)
+    client.cable.answers_to_lose = 1
+    await client.begin(path)
+    record = await client.record()
+    assert client.cable.answers_to_lose == 0
+    assert is_stored(person, record, path)
+    assert len(person.files()) == 1
+
+
+async def test_a_busy_store_is_asked_again(
+    client: ClientPage, person: Person, tmp_path: Path, console: Console
+) -> None:
+    console.allow(HTTP_TROUBLE)
+    left = [503, 500]
+
+    async def busy(route: Route) -> None:
+        if route.request.method != "PUT" or not left:
+            return await route.fallback()
+        headers = {"Access-Control-Allow-Origin": "*", "Retry-After": "1"}
+        return await route.fulfill(status=left.pop(), headers=headers, body="<Code>SlowDown</Code>")
+
+    await client.page.route(f"{client.cable.url}/**", busy)
+    path = written(tmp_path / "note.txt", 1000)
+    await client.begin(path)
+    assert is_stored(person, await client.record(), path)
+    assert (left, len(client.puts)) == ([], 3)
+
+
+async def test_a_limited_service_is_asked_again_when_it_said(
+    client: ClientPage, tmp_path: Path, console: Console
+) -> None:
+    console.allow(HTTP_TROUBLE)
+    times: list[float] = []
+
+    async def limited(route: Route) -> None:
+        times.append(await client.page.evaluate("performance.now()"))
+        if len(times) > 1:
+            return await route.fallback()
+        headers = {
+            "Access-Control-Allow-Origin": client.site.url,
+            "Access-Control-Expose-Headers": "Retry-After",
+            "Retry-After": "2",
+        }
+        problem = {"code": "rate_limited", "detail": "Too many."}
+        return await route.fulfill(status=429, headers=headers, json=problem)
+
+    await client.page.route("**/presigned-url", limited)
+    await client.begin(written(tmp_path / "note.txt", 1000))
+    await client.record()
+    assert times[1] - times[0] >= 2000
+
+
+async def test_refusals_are_typed(client: ClientPage, tmp_path: Path, console: Console) -> None:
+    console.allow(HTTP_TROUBLE)
+    await client.begin(written(tmp_path / "note.txt", 1000), policy="picture")
+    outcome = await client.outcome()
+    assert (outcome["name"], outcome["code"], outcome["status"]) == (
+        "ServiceError",
+        "type_not_allowed",
+        415,
+    )
+    assert outcome["problem"]["request_id"]
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["worker", "page"])
+@pytest.mark.parametrize("algorithm", ["sha256", "crc64nvme"])
+async def test_a_checksum_is_declared(
+    page: Page,
+    site: Site,
+    person: Person,
+    cable: StoreCable,
+    tmp_path: Path,
+    own: bool,
+    algorithm: str,
+) -> None:
+    client = await ClientPage.opened(page, site, person, cable, own=own)
+    path = written(tmp_path / "note.bin", 5_000_001)
+    await client.begin(path, checksum=algorithm)
+    record = await client.record()
+    assert record["checksum"]["algorithm"] == algorithm
+    assert len(page.workers) == (1 if own else 0)
+    assert is_stored(person, record, path)
+
+
+async def test_a_checksum_of_a_file_in_parts(
+    client: ClientPage, person: Person, tmp_path: Path
+) -> None:
+    path = written(tmp_path / "film.bin", 12 * MIB + 5)
+    await client.begin(path, policy="parts", checksum="crc64nvme")
+    record = await client.record()
+    assert record["checksum"]["type"] == "full_object"
+    assert is_stored(person, record, path)
+
+
+async def test_other_bytes_than_declared_are_refused(
+    client: ClientPage, tmp_path: Path, console: Console
+) -> None:
+    console.allow(HTTP_TROUBLE)
+
+    async def falsified(route: Route) -> None:
+        body = dict(route.request.post_data_json)
+        body["checksum"] = {"algorithm": "crc64nvme", "value": "AAAAAAAAAAA="}
+        await route.continue_(post_data=body)
+
+    await client.page.route("**/presigned-url", falsified)
+    await client.begin(written(tmp_path / "note.bin", 1000), checksum="crc64nvme")
+    outcome = await client.outcome()
+    assert (outcome["name"], outcome["code"]) == ("StoreError", "store_refused")
+    assert "BadDigest" in outcome["message"] or outcome["status"] == 400
+
+
+async def test_a_file_that_changed_is_told(
+    client: ClientPage, person: Person, tmp_path: Path, console: Console
+) -> None:
+    console.allow(HTTP_TROUBLE)
+    path = written(tmp_path / "note.bin", 1000)
+    await client.page.set_input_files("#files", path)
+    written(path, 2000, seed=1)
+    await client.page.evaluate("begin()")
+    assert (await client.outcome())["code"] == "file_unreadable"
+    (record,) = person.files()
+    assert record["status"] == "failed"
+
+
+async def test_what_was_verified_at_once_may_be_completed(
+    client: ClientPage, tmp_path: Path
+) -> None:
+    await client.begin(written(tmp_path / "note.bin", 1000), policy="done")
+    assert (await client.record())["status"] == "completed"
