@@ -11,6 +11,7 @@ import typer
 from jose import JWTError, jwt
 
 from app.cli.errors import COULD_NOT_RUN, CommandError
+from app.cli.table import printable
 from app.client.errors import ClientError
 from app.client.transport import Transport
 
@@ -71,11 +72,6 @@ def owner_of(token: str) -> str:
 def say(text: str) -> None:
     """One line on standard error, harmless to the terminal."""
     print(f"slipway: {printable(text)}", file=sys.stderr, flush=True)
-
-
-def printable(text: str) -> str:
-    """File names and answers can hold what moves the cursor, and what has no UTF-8 form."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 @contextmanager

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from rich.filesize import decimal
 from rich.progress import Progress
 
-from app.cli.connection import printable, say
+from app.cli.connection import say
+from app.cli.table import printable
 from app.cli.transfer import transfer_bars
 from app.client.errors import ClientError
 

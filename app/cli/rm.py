@@ -17,12 +17,12 @@ from app.cli.connection import (
     TokenFile,
     Url,
     connect,
-    printable,
     say,
     token_of,
     well_ended,
 )
 from app.cli.errors import FOUND, CommandError
+from app.cli.table import printable
 from app.client.answers import File
 from app.client.api import Api
 from app.client.errors import ClientError, Refused, ends_everything

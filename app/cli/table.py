@@ -13,5 +13,5 @@ def table(rows: Sequence[tuple[str, ...]]) -> list[str]:
 
 
 def printable(text: str) -> str:
-    """Without what could steer a terminal: whoever writes to the bucket chooses keys."""
+    """Without what could steer a terminal, or has no UTF-8 form: others choose keys and names."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from rich.filesize import decimal
 from rich.progress import Progress
 
-from app.cli.connection import printable, say
+from app.cli.connection import say
+from app.cli.table import printable
 from app.cli.transfer import transfer_bars
 from app.client.uploads import Outcome
 
