@@ -70,7 +70,7 @@ class Subscription:
         self.nudge()
 
     def close(self, end: End) -> None:
-        """Have `next` return None. What waits is dropped: the reader resumes where it was."""
+        """Have `next` return nothing. What waits is dropped: the reader resumes where it was."""
         if self.end is None:
             self.end = end
             self._waiting.clear()

@@ -22,6 +22,10 @@ FILES = "files"
 MAINTENANCE = "maintenance"
 """The queue of the periodic jobs."""
 
+FORMER = "webhooks"
+"""The queue of a release before: as long as a process of it runs, it puts a job there for each
+delivery, and `forget_deliveries`."""
+
 FIRST = 10
 """A priority above all others' (0): few and short, or the rest may wait on them."""
 
@@ -48,6 +52,15 @@ def _on_file(function: FileWork) -> Callable[..., Awaitable[None]]:
             await function(UUID(file_id))
 
     return job
+
+
+def add_former_jobs(app: App) -> None:
+    """What they were for is done without them; left behind, they would wait for ever, and the lock
+    of one would keep our own `forget_deliveries` out of the queue."""
+
+    @app.task(name="deliver", queue=FORMER)
+    async def run_deliver(delivery_id: int) -> None:
+        """Deliveries are claimed where they lie."""
 
 
 def add_periodic_jobs(app: App, sweep: Sweep) -> None:

@@ -25,7 +25,7 @@ from app.infrastructure.metrics import Metrics
 from app.service.storage_events import read_json
 from app.settings import Settings
 from app.worker.events import RECEIVERS, VISIBILITY, EventConsumer
-from app.worker.jobs import add_file_jobs, add_forgetting, add_periodic_jobs
+from app.worker.jobs import add_file_jobs, add_forgetting, add_former_jobs, add_periodic_jobs
 from app.worker.observation import Observer, quieten
 from app.worker.probes import Member, create_probes
 from app.worker.queue import open_queue
@@ -118,6 +118,7 @@ async def open_jobs(
         add_file_jobs(app, work)
         add_periodic_jobs(app, container.sweep.run)
         add_forgetting(app, container.deliveries.forget)
+        add_former_jobs(app)
         yield app
 
 

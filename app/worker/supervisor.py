@@ -15,7 +15,7 @@ from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import DeleteJobCondition
 
 from app.exceptions.errors import NotReady
-from app.worker.jobs import FILES, MAINTENANCE
+from app.worker.jobs import FILES, FORMER, MAINTENANCE
 from app.worker.observation import WORKER_NAME, Observer
 from app.worker.stalled import HEARTBEAT, STALLED_AFTER
 
@@ -96,7 +96,7 @@ class Supervisor:
         try:
             await app.run_worker_async(
                 name=WORKER_NAME,
-                queues=[FILES, MAINTENANCE],
+                queues=[FILES, MAINTENANCE, FORMER],
                 concurrency=self._concurrency,
                 fetch_job_polling_interval=POLL_INTERVAL,
                 shutdown_graceful_timeout=STOP_TIMEOUT,

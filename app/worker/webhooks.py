@@ -1,6 +1,7 @@
 """Telling webhooks, beside the jobs: an endpoint may keep it waiting, and holds up none of them."""
 
 import asyncio
+from asyncio import FIRST_COMPLETED
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -124,13 +125,25 @@ class Deliverer:
     async def _end(self) -> None:
         """Nothing is under way any more, and what became of it is noted, if that can be."""
         self._is_well = False
-        if self._under_way:
-            await asyncio.wait(self._under_way, timeout=STOP_TIMEOUT)
+        await self._drain()
         for task in list(self._under_way):
             task.cancel()
         if self._under_way:
             await asyncio.wait(self._under_way)
+        if not await self._noted():
+            log.warning("deliveries_not_noted", count=len(self._ended))
+
+    async def _drain(self) -> None:
+        """Note what ends by itself as soon as it does: whoever stops us may soon kill us."""
+        clock = asyncio.get_running_loop().time
+        until = clock() + STOP_TIMEOUT
+        while self._under_way and (left := until - clock()) > 0:
+            await asyncio.wait(self._under_way, timeout=left, return_when=FIRST_COMPLETED)
+            await self._noted()
+
+    async def _noted(self) -> bool:
         try:
             await self._note()
         except DatabaseUnavailable:
-            log.warning("deliveries_not_noted", count=len(self._ended))
+            return False
+        return True

@@ -313,21 +313,21 @@ class TestConnections:
     async def test_workers_that_live_are_counted(self, own_database_url: str) -> None:
         before = await look(own_database_url, "connections", workers=1, database_pool_size=10)
         [[most]] = await execute(own_database_url, "SHOW max_connections")
-        processes = int(most) // 20
+        processes = int(most) // 15
         await execute(
             own_database_url,
             "INSERT INTO procrastinate_workers (last_heartbeat)"
-            f" SELECT now() FROM generate_series(1, {2 * processes})",
+            f" SELECT now() FROM generate_series(1, {processes})",
         )
         after = await look(own_database_url, "connections", workers=1, database_pool_size=10)
         assert (before.verdict, after.verdict) == (Verdict.OK, Verdict.WARNING)
-        assert f"{processes} × (10 + 10) for workers" in problem(after).what
+        assert f"{processes} × (10 + 6) for workers" in problem(after).what
 
     async def test_a_limit_of_the_role(self, own_database_url: str) -> None:
         async with reader(own_database_url) as url:
             assert (await look(url, "connections")).verdict is Verdict.OK
-        async with reader(own_database_url, "LOGIN CONNECTION LIMIT 30") as url:
-            assert "30 are allowed" in problem(await look(url, "connections")).what
+        async with reader(own_database_url, "LOGIN CONNECTION LIMIT 25") as url:
+            assert "25 are allowed" in problem(await look(url, "connections")).what
 
     async def test_a_server_that_is_nearly_full(self, own_database_url: str) -> None:
         """As seen by a user before whose eyes another number stands."""

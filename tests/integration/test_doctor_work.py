@@ -318,6 +318,6 @@ class TestWebhooks:
 
 
 def test_what_is_supposed_of_workers_holds() -> None:
-    """Two queues, each with its pool and a connection that listens."""
-    assert BESIDE_THE_POOL_OF_A_WORKER == 2 * (POOL_SIZE + 1)
+    """A queue with its pool and a connection that listens, and another one that listens."""
+    assert BESIDE_THE_POOL_OF_A_WORKER == POOL_SIZE + 2
     assert SILENT_AFTER.total_seconds() >= max(STALLED_AFTER, 3 * HEARTBEAT)

@@ -162,6 +162,13 @@ async def test_retry_after_in_seconds(value: str, seconds: int | None) -> None:
     assert outcome == Outcome(503, retry_after=expected)
 
 
+@pytest.mark.parametrize("year", ["10000", "9" * 20])
+async def test_retry_after_at_a_date_that_is_none(year: str) -> None:
+    async with receiving() as receiver:
+        receiver.otherwise = status(200, f"Retry-After: Sat, 21 Nov {year} 12:00:00 GMT")
+        assert await post(receiver.url()) == Outcome(200)
+
+
 async def test_retry_after_as_a_date() -> None:
     at = datetime.now(UTC) + timedelta(minutes=10)
     async with receiving() as receiver:

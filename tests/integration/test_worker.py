@@ -92,6 +92,20 @@ async def test_a_job_is_done_and_forgotten(url: str) -> None:
     assert metric(metrics, 'slipway_job_seconds_count{job="discard"} 1.0')
 
 
+async def test_a_job_of_the_release_before_leaves_the_queue(url: str) -> None:
+    former = """SELECT procrastinate_defer_jobs_v1(ARRAY[
+        ROW('webhooks', 'deliver', 0, 'webhook:file', NULL, '{"delivery_id": 1}', NULL)
+    ]::procrastinate_job_to_defer_v1[])"""
+    await execute(url, former)
+
+    async def is_gone() -> bool:
+        left = "SELECT FROM procrastinate_jobs WHERE queue_name = 'webhooks'"
+        return await execute(url, left) == []
+
+    async with working(url, Work()):
+        await until(is_gone, "nobody waits for it any more")
+
+
 async def test_a_failed_job_runs_again_later(url: str) -> None:
     metrics, file_id = Metrics(), new_file()
     before = datetime.now(UTC)

@@ -12,7 +12,7 @@ from procrastinate import App
 
 from app.domain.job import JobName
 from app.infrastructure.metrics import Metrics
-from app.worker.jobs import add_file_jobs, add_periodic_jobs
+from app.worker.jobs import add_file_jobs, add_former_jobs, add_periodic_jobs
 from app.worker.observation import Observer
 from app.worker.queue import open_queue
 from app.worker.supervisor import Supervisor
@@ -77,6 +77,7 @@ async def working(
         async with open_queue(url, statement_timeout=30, on_failure=on_failure) as app:
             add_file_jobs(app, {JobName.DISCARD: discard})
             add_periodic_jobs(app, sweep)
+            add_former_jobs(app)
             yield app
 
     # The library complains of broken connections at length, on purpose here.

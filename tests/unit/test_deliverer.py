@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
-from app.domain.webhook import DeliveryStatus
+from app.domain.webhook import DeliveryStatus, Outcome
 from app.exceptions.errors import NotReady
 from app.worker.webhooks import Deliverer
 from tests.fakes.webhook_repository import AT_ONCE
@@ -142,6 +143,29 @@ async def test_what_is_interrupted_is_given_back(
         assert hooks.repository.due[delivery.id] > NOON
     assert hooks.repository.due[delivery.id] == AT_ONCE
     assert hooks.repository.sent[delivery.id] == delivery
+
+
+async def test_what_ends_while_it_stops_is_noted_at_once(
+    hooks: Hooks, bell: Bell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.worker.webhooks.STOP_TIMEOUT", 60)
+    gates, send = {"https://slow": asyncio.Event(), "https://quick": asyncio.Event()}, hooks._send
+
+    async def wait(url: str, *request: Any) -> Outcome:
+        await gates[url].wait()
+        return await send(url, *request)
+
+    monkeypatch.setattr(hooks.service, "_send", wait)
+    made = [await hooks.repository.offer_test(hooks.webhook(url=url).id, NOON) for url in gates]
+    slow, quick = (delivery.id for delivery in made)
+    async with delivering(hooks, bell) as deliverer:
+        await until(lambda: _is(min(hooks.repository.due.values()) > NOON), "both are under way")
+        deliverer.stop()
+        gates["https://quick"].set()
+        await until(lambda: _is(_has_arrived(hooks, quick)), "it is noted")
+        assert not _has_arrived(hooks, slow)
+        gates["https://slow"].set()
+    assert _has_arrived(hooks, slow)
 
 
 async def test_one_that_is_silent_leaves_room_for_others(

@@ -196,6 +196,7 @@ class TestDataDirectory:
     async def test_a_file_stands_in_its_place(self, tmp_path: Path) -> None:
         file = tmp_path / "file"
         file.write_text("")
+        file.chmod(0o700)
         for directory in (file, file / "below"):
             assert "cannot be written" in problem(await self.look(directory)).what
 

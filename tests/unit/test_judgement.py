@@ -75,10 +75,10 @@ def test_the_narrowest_limit_is_what_counts() -> None:
 
 def test_pools_that_cannot_be_made_small_enough_need_more_connections() -> None:
     demand = Demand(api_processes=8, worker_processes=4, pool_size=10)
-    assert demand.most == 8 * 11 + 4 * 20
-    [finding] = judge_connections(Room(max_connections=60, reserved=3, in_use=5), demand)
+    assert demand.most == 8 * 11 + 4 * 16
+    [finding] = judge_connections(Room(max_connections=35, reserved=3, in_use=5), demand)
     assert finding.remedy
-    assert "SET max_connections = 171" in finding.remedy.command
+    assert "SET max_connections = 155" in finding.remedy.command
 
 
 def test_a_server_of_which_nine_tenths_are_taken() -> None:

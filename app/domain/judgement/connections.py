@@ -7,8 +7,8 @@ from app.domain.diagnosis import Finding, Remedy, ok, warning
 BESIDE_THE_POOL = 1
 """Connections of an API process besides its pool: the one that listens while there are streams."""
 
-BESIDE_THE_POOL_OF_A_WORKER = 10
-"""Likewise of a worker: the pools of its two queues, and one each that listens."""
+BESIDE_THE_POOL_OF_A_WORKER = 6
+"""Likewise of a worker: the pool of its queue with one that listens, and one for the webhooks."""
 
 NEARLY_ALL = 0.9
 

@@ -30,21 +30,17 @@ _START = Remedy(
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """The queues' workers that live, of which each process has two; `silent` is how long ago the
-    last one of all was heard, None where none is known."""
+    """How many processes live; `silent` is how long ago the last one of all was heard, None where
+    none is known."""
 
     alive: int
     silent: timedelta | None
 
-    @property
-    def processes(self) -> int:
-        return (self.alive + 1) // 2
-
 
 def judge_workers(workers: Workers, waiting: bool, production: bool) -> list[Finding]:
     """`waiting`: whether there are jobs that nobody does."""
-    if workers.processes:
-        return [ok(f"{workers.processes} alive.")]
+    if workers.alive:
+        return [ok(f"{workers.alive} alive.")]
     heard = (
         "none has begun, or all have ended in order"
         if workers.silent is None
@@ -82,8 +78,7 @@ def judge_backlog(waiting: Sequence[Waiting]) -> Finding:
         what,
         why="The workers do not keep up, or none takes these.",
         remedy=Remedy(
-            text="Start more of them, or let each do more at once (WORKER_CONCURRENCY, "
-            "WEBHOOK_CONCURRENCY).",
+            text="Start more of them, or let each do more at once (WORKER_CONCURRENCY).",
             command="python -m app jobs list --status todo",
         ),
     )

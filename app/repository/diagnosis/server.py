@@ -54,7 +54,7 @@ async def examine_connections(
     workers = await count_workers(access)
     demand = Demand(
         api_processes=api_processes,
-        worker_processes=max(1, workers.processes),
+        worker_processes=max(1, workers.alive),
         pool_size=pool_size,
     )
     return judge_connections(room, demand)

@@ -50,11 +50,10 @@ SELECT task_name, count(*) FROM (
 SEVERAL = 5
 """Attempts after which a job's failing is more than a hiccup: two and a half minutes of them."""
 
-# Webhooks have their own check, and their own schedule of days.
 _RETRIED = f"""
 SELECT count(*) FROM (
     SELECT FROM procrastinate_jobs
-    WHERE status = 'todo' AND attempts >= $1 AND queue_name <> 'webhooks' LIMIT {COUNTED}
+    WHERE status = 'todo' AND attempts >= $1 LIMIT {COUNTED}
 ) AS counted
 """  # noqa: S608
 
