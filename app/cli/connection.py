@@ -18,7 +18,7 @@ from app.client.transport import Transport
 INTERRUPTED = 130
 """The exit code of Ctrl-C: 128 and SIGINT's number."""
 
-STDIN = "-"
+STDIN = STDOUT = "-"
 DEFAULT_URL = "http://127.0.0.1:8000"
 
 Url = Annotated[
