@@ -75,7 +75,7 @@ def upload(
     _check(paths, token_file)
     key = token_of(token, token_file)
     transport = connect(url, key, parallel)
-    with well_ended("the same command again goes on where it stood"), ExitStack() as stack:
+    with well_ended(_how_to_go_on(paths)), ExitStack() as stack:
         found = list(_found(paths, name, stack))
         kept = stack.enter_context(
             journal(state_directory(os.environ), *_identity(paths, transport, key, options))
@@ -150,6 +150,12 @@ def _identity(
     where = sorted(map(os.path.abspath, paths))
     what = (options.policy, sorted(options.metadata.items()), options.type)
     return (transport.url, owner_of(token), where, what, once)
+
+
+def _how_to_go_on(paths: Sequence[str]) -> str:
+    if paths == [STDIN]:
+        return "standard input was not kept: the same command again begins anew"
+    return "the same command again goes on where it stood"
 
 
 def _check(paths: Sequence[str], token_file: str | None) -> None:

@@ -58,7 +58,9 @@ class Refused(ClientError):
     @property
     def fields(self) -> tuple[str, ...]:
         """The dotted paths of the request's members that break a rule."""
-        return tuple(str(error["field"]) for error in self.members.get("errors", ()))
+        errors = self.members.get("errors")
+        named = [error for error in errors if isinstance(error, dict)] if errors else []
+        return tuple(str(error["field"]) for error in named if "field" in error)
 
     @property
     def index(self) -> int | None:

@@ -105,7 +105,7 @@ class Transport:
             self.misunderstood(f"an answer {answer.status} that is not JSON")
         if 200 <= answer.status < 300:
             return content
-        if not isinstance(content, dict) or "code" not in content:
+        if not isinstance(content, dict) or not isinstance(content.get("code"), str):
             self.misunderstood(f"an answer {answer.status} without a problem document")
         raise Refused(answer.status, content)
 
