@@ -9,7 +9,7 @@ from app.cli.events import events
 from app.cli.explain import explain
 from app.cli.jobs import jobs
 from app.cli.ls import ls
-from app.cli.manners import Mannered
+from app.cli.manners import Mannered, open_standard_streams
 from app.cli.migrate import migrate
 from app.cli.openapi import openapi
 from app.cli.reconcile import reconcile
@@ -36,4 +36,5 @@ app.add_typer(events)
 
 
 def main() -> None:
+    open_standard_streams()
     app(prog_name="python -m app")

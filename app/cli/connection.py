@@ -11,13 +11,14 @@ import typer
 from jose import JWTError, jwt
 
 from app.cli.errors import COULD_NOT_RUN, CommandError
+from app.cli.table import printable
 from app.client.errors import ClientError
 from app.client.transport import Transport
 
 INTERRUPTED = 130
 """The exit code of Ctrl-C: 128 and SIGINT's number."""
 
-STDIN = "-"
+STDIN = STDOUT = "-"
 DEFAULT_URL = "http://127.0.0.1:8000"
 
 Url = Annotated[
@@ -71,11 +72,6 @@ def owner_of(token: str) -> str:
 def say(text: str) -> None:
     """One line on standard error, harmless to the terminal."""
     print(f"slipway: {printable(text)}", file=sys.stderr, flush=True)
-
-
-def printable(text: str) -> str:
-    """File names and answers can hold what moves the cursor, and what has no UTF-8 form."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 @contextmanager

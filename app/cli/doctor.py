@@ -1,14 +1,14 @@
 """`python -m app doctor`: find what breaks direct uploads, and mend it."""
 
 import asyncio
-import sys
+import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.cli.configuration import load_settings
-from app.cli.errors import EXPECTED, CommandError
+from app.cli.errors import FOUND, CommandError
 from app.domain.diagnosis import Diagnosis, Examination, Remedy, failure
 from app.infrastructure.development import with_jwt_secret
 from app.infrastructure.embedded.stack import reachable_engines
@@ -17,9 +17,6 @@ from app.settings import Settings
 
 if TYPE_CHECKING:
     from app.service.doctor import Doctor
-
-FOUND, FAILED = 1, 2
-"""Exit codes: problems remain; nothing can be said."""
 
 
 def doctor(
@@ -38,13 +35,9 @@ def doctor(
     from app.cli.doctor_report import print_report
     from app.schemas.response.doctor_response import DoctorResponse
 
-    try:
-        diagnosis = _diagnose(fix, only or [])
-    except EXPECTED as error:
-        print(f"slipway: {error}", file=sys.stderr)
-        raise typer.Exit(FAILED) from None
+    diagnosis = _diagnose(fix, only or [])
     if as_json:
-        print(DoctorResponse.of(diagnosis).model_dump_json(indent=2))
+        print(json.dumps(DoctorResponse.of(diagnosis).model_dump(mode="json"), indent=2))
     else:
         print_report(diagnosis)
     raise typer.Exit(FOUND if diagnosis.problems else 0)

@@ -11,6 +11,7 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
+from app.cli.table import printable
 from app.domain.diagnosis import Diagnosis, Examination, Finding, Remedy, Verdict
 
 _STYLES = {
@@ -75,7 +76,7 @@ def _print_remedy(console: Console, remedy: Remedy) -> None:
 def _print_wrapped(console: Console, label: str, text: str) -> None:
     """In lines of the console's width, without the blanks that rich would fill them up with."""
     width = max(20, console.width - len(_INDENT + label))
-    first, *rest = wrap(_printable(text), width, break_on_hyphens=False) or [""]
+    first, *rest = wrap(printable(text), width, break_on_hyphens=False) or [""]
     console.print(Text.assemble(_INDENT, (label, "bold"), first), soft_wrap=True)
     for line in rest:
         console.print(Text(_INDENT + " " * len(label) + line), soft_wrap=True)
@@ -84,7 +85,7 @@ def _print_wrapped(console: Console, label: str, text: str) -> None:
 def _print_verbatim(console: Console, lines: str) -> None:
     """Without wrapping, which would break what is copied from here."""
     for line in lines.splitlines():
-        console.print(Text(f"    {_printable(line)}"), soft_wrap=True)
+        console.print(Text(f"    {printable(line)}"), soft_wrap=True)
 
 
 def _sum(diagnosis: Diagnosis) -> str:
@@ -96,12 +97,7 @@ def _sum(diagnosis: Diagnosis) -> str:
 
 
 def _text(text: str) -> Text:
-    return Text("\n".join(map(_printable, text.split("\n"))))
-
-
-def _printable(text: str) -> str:
-    """Without what could steer a terminal: some of it is what others have answered."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    return Text("\n".join(map(printable, text.split("\n"))))
 
 
 @contextmanager

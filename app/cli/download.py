@@ -12,6 +12,7 @@ import typer
 
 from app.cli.connection import (
     DEFAULT_URL,
+    STDOUT,
     Json,
     Quiet,
     Token,
@@ -21,7 +22,7 @@ from app.cli.connection import (
     token_of,
     well_ended,
 )
-from app.cli.download_display import Outcome, display
+from app.cli.download_display import DownloadDisplay, Outcome
 from app.cli.errors import FOUND
 from app.cli.transfer import threads
 from app.client.answers import File
@@ -32,8 +33,6 @@ from app.client.errors import ClientError, ends_everything
 from app.client.listing import look_up
 from app.client.store_reader import StoreReader
 from app.client.target import target_for
-
-STDOUT = "-"
 
 
 def download(
@@ -66,15 +65,14 @@ def download(
         api = Api(connect(url, token_of(token, token_file), parallel))
         found = look_up(api, ids)
         size = sum(file.file_size for _, file in found if isinstance(file, File))
-        shown = stack.enter_context(
-            display(files=len(found), size=size, as_json=as_json, quiet=quiet)
-        )
+        shown = DownloadDisplay(files=len(found), size=size, as_json=as_json, quiet=quiet)
+        stack.enter_context(shown.shown())
         downloads = Downloads(
             api=api,
             reader=StoreReader(),
             pool=stack.enter_context(threads(parallel)),
             parallel=parallel,
-            on_received=shown.received,
+            on_received=shown.moved,
             on_note=shown.note,
         )
         destination = Destination(downloads, output, force=force)

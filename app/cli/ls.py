@@ -17,10 +17,10 @@ from app.cli.connection import (
     TokenFile,
     Url,
     connect,
-    printable,
     token_of,
     well_ended,
 )
+from app.cli.table import printable
 from app.client.answers import File
 from app.client.api import Api
 from app.client.listing import pages

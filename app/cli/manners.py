@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from app.cli.errors import COULD_NOT_RUN, EXPECTED
+from app.cli.table import printable
 
 READER_GONE = 128 + signal.SIGPIPE
 """What a shell says of a program that SIGPIPE ended, as in `command | head`."""
@@ -37,6 +38,14 @@ class Mannered(TyperGroup):
             raise typer.Exit(getattr(error, "exit_code", COULD_NOT_RUN)) from None
 
 
+def open_standard_streams() -> None:
+    """Where the parent has closed some: what is opened next would get their numbers, and the words
+    that are meant for them."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 -- for good
+
+
 @contextmanager
 def _written() -> Iterator[None]:
     """Flush, or the last words would meet a closed pipe after everybody who could catch that."""
@@ -52,4 +61,4 @@ def _write_no_more() -> None:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return printable(" ".join(str(error).split())) or type(error).__name__

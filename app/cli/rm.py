@@ -17,12 +17,12 @@ from app.cli.connection import (
     TokenFile,
     Url,
     connect,
-    printable,
     say,
     token_of,
     well_ended,
 )
 from app.cli.errors import FOUND, CommandError
+from app.cli.table import printable
 from app.client.answers import File
 from app.client.api import Api
 from app.client.errors import ClientError, Refused, ends_everything
@@ -61,8 +61,14 @@ def _ask(files: Sequence[File]) -> None:
     for file in files:
         size = decimal(file.file_size)
         print(f"{file.id}  {file.status}  {size}  {printable(file.filename)}", file=sys.stderr)
-    if files and not typer.confirm(f"Delete {len(files)} for good?", err=True):
+    if files and not _agreed(f"Delete {len(files)} for good?"):
         raise CommandError("nothing was deleted")
+
+
+def _agreed(question: str) -> bool:
+    """No at the end of the input; Ctrl-C stays Ctrl-C, which Typer's own question takes for 1."""
+    print(f"{question} [y/N]: ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _delete(api: Api, id: str) -> ClientError | None:

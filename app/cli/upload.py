@@ -25,7 +25,7 @@ from app.cli.connection import (
 )
 from app.cli.errors import FOUND
 from app.cli.transfer import threads
-from app.cli.upload_display import Display, display
+from app.cli.upload_display import UploadDisplay
 from app.client.api import Api
 from app.client.creation import Creation
 from app.client.delivery import Delivery
@@ -75,15 +75,14 @@ def upload(
     _check(paths, token_file)
     key = token_of(token, token_file)
     transport = connect(url, key, parallel)
-    with well_ended("the same command again goes on where it stood"), ExitStack() as stack:
+    with well_ended(_how_to_go_on(paths)), ExitStack() as stack:
         found = list(_found(paths, name, stack))
         kept = stack.enter_context(
             journal(state_directory(os.environ), *_identity(paths, transport, key, options))
         )
         size = sum(source.size for _, source in found if isinstance(source, Source))
-        shown = stack.enter_context(
-            display(files=len(found), size=size, as_json=as_json, quiet=quiet)
-        )
+        shown = UploadDisplay(files=len(found), size=size, as_json=as_json, quiet=quiet)
+        stack.enter_context(shown.shown())
         store = stack.enter_context(closing(Store()))
         pool = stack.enter_context(threads(parallel))
         uploads = _uploads(
@@ -94,7 +93,7 @@ def upload(
     raise typer.Exit(FOUND if shown.failed else 0)
 
 
-def _run(found: Sequence[Found], uploads: Uploads, shown: Display) -> None:
+def _run(found: Sequence[Found], uploads: Uploads, shown: UploadDisplay) -> None:
     for name, what in found:
         if isinstance(what, Unusable):
             shown.outcome(Outcome(name, error=what))
@@ -108,7 +107,7 @@ def _uploads(
     options: Options,
     checksums: bool,
     pool: Executor,
-    shown: Display,
+    shown: UploadDisplay,
 ) -> Uploads:
     creation = Creation(
         api=api,
@@ -123,7 +122,7 @@ def _uploads(
         creation=creation,
         delivery=delivery,
         journal=kept,
-        on_sent=shown.sent,
+        on_sent=shown.moved,
         on_note=shown.note,
     )
     return Uploads(
@@ -131,7 +130,7 @@ def _uploads(
         creation=creation,
         journal=kept,
         pool=pool,
-        on_sent=shown.sent,
+        on_sent=shown.moved,
         on_outcome=shown.outcome,
     )
 
@@ -151,6 +150,12 @@ def _identity(
     where = sorted(map(os.path.abspath, paths))
     what = (options.policy, sorted(options.metadata.items()), options.type)
     return (transport.url, owner_of(token), where, what, once)
+
+
+def _how_to_go_on(paths: Sequence[str]) -> str:
+    if paths == [STDIN]:
+        return "standard input was not kept: the same command again begins anew"
+    return "the same command again goes on where it stood"
 
 
 def _check(paths: Sequence[str], token_file: str | None) -> None:

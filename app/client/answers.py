@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
+from uuid import UUID
 
 from app.domain.file import FileStatus, UploadMethod
-from app.domain.parts import PartPlan, Range
+from app.domain.parts import MAX_PARTS, PartPlan, Range
 
 Json = Mapping[str, Any]
 
@@ -48,7 +49,7 @@ class File:
     def of(cls, body: Json) -> Self:
         parts = body.get("multipart")
         return cls(
-            id=str(body["id"]),
+            id=str(UUID(body["id"])),  # which makes names of files here
             key=str(body["key"]),
             status=FileStatus(body["status"]),
             method=UploadMethod(body["method"]),
@@ -63,7 +64,7 @@ class File:
             checksum=body.get("checksum"),
             url=body.get("url"),
             headers=dict(body.get("headers") or {}),
-            plan=PartPlan(int(body["file_size"]), int(parts["part_size"])) if parts else None,
+            plan=_plan(int(body["file_size"]), int(parts["part_size"])) if parts else None,
             part_urls=_urls(parts["parts"]) if parts else {},
             expires_in=int(body["expires_in"]),
         )
@@ -107,7 +108,10 @@ class HeldParts:
 
     @classmethod
     def of(cls, body: Json) -> Self:
-        return cls([(int(a), int(b)) for a, b in body["missing"]], int(body["uploaded_bytes"]))
+        missing = [(int(first), int(last)) for first, last in body["missing"]]
+        if any(last > MAX_PARTS for _, last in missing):
+            raise ValueError(missing)
+        return cls(missing, int(body["uploaded_bytes"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,13 @@ class DownloadUrl:
     @classmethod
     def of(cls, body: Json) -> Self:
         return cls(str(body["url"]), datetime.fromisoformat(body["expires_at"]))
+
+
+def _plan(file_size: int, part_size: int) -> PartPlan:
+    plan = PartPlan(file_size, part_size)
+    if part_size < 1 or plan.part_count > MAX_PARTS:
+        raise ValueError(plan)
+    return plan
 
 
 def _urls(parts: Sequence[Json]) -> dict[int, str]:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from anycrc import Model  # type: ignore[import-untyped]
 
-from app.client.download_errors import Corrupt
+from app.client.download_errors import Corrupt, Uncheckable
 from app.domain.checksum import DIGEST_BYTES, ChecksumAlgorithm, ChecksumType
 
 # https://reveng.sourceforge.io/crc-catalogue/all.htm
@@ -28,7 +28,8 @@ class Running(Protocol):
 class Check:
     """The checksum that was declared of a file, to hold its bytes against, in order.
 
-    `declared` has the `algorithm`, `value` and `type` of a record's checksum, or is None.
+    `declared` has the `algorithm`, `value` and `type` of a record's checksum, or is None. Raises
+    `Uncheckable`.
     """
 
     def __init__(self, declared: Mapping[str, str] | None) -> None:
@@ -71,5 +72,8 @@ class _Crc:
 
 
 def _begin(algorithm: str) -> Running:
-    known = ChecksumAlgorithm(algorithm)
+    try:
+        known = ChecksumAlgorithm(algorithm)
+    except ValueError:
+        raise Uncheckable(algorithm) from None
     return _Crc(known) if known in _CRCS else hashlib.new(known.value)

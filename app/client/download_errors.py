@@ -6,6 +6,7 @@ ClientError
 ├── NoSpace       it does not fit
 ├── Replaced      the store holds another object than the service verified
 ├── Corrupt       what arrived is not what was declared
+├── Uncheckable   what was declared is of an algorithm that is not known here
 ├── Unranged      the store sends whole objects only
 ├── Stopped       another part of the download failed
 └── StoreRefused
@@ -36,6 +37,16 @@ class Replaced(ClientError):
 
 class Corrupt(ClientError):
     code = "checksum_mismatch"
+
+
+class Uncheckable(ClientError):
+    code = "checksum_unknown"
+
+    def __init__(self, algorithm: str) -> None:
+        super().__init__(
+            f"its checksum is of {algorithm!r}, which this version does not know: use a newer one, "
+            "which goes on from what has arrived"
+        )
 
 
 class Unranged(ClientError):

@@ -10,6 +10,7 @@
     ├── StoreUnreachable  the store did not take the bytes, however often they were sent
     ├── FileChanged       a file is not what it was when its upload began
     ├── Unusable          a path does not lead to a file that can be sent
+    ├── Unkept            what an upload must remember cannot be written down
     └── Busy              another process is doing the same
 
 The message is for people: it says what to do, and holds no token and no signed URL.
@@ -57,7 +58,9 @@ class Refused(ClientError):
     @property
     def fields(self) -> tuple[str, ...]:
         """The dotted paths of the request's members that break a rule."""
-        return tuple(str(error["field"]) for error in self.members.get("errors", ()))
+        errors = self.members.get("errors")
+        named = [error for error in errors if isinstance(error, dict)] if errors else []
+        return tuple(str(error["field"]) for error in named if "field" in error)
 
     @property
     def index(self) -> int | None:
@@ -114,6 +117,10 @@ class Unusable(ClientError):
     code = "unusable_file"
 
 
+class Unkept(ClientError):
+    code = "state_unkept"
+
+
 class Busy(ClientError):
     code = "busy"
 
@@ -122,4 +129,4 @@ def ends_everything(error: ClientError) -> bool:
     """Whether the next file would meet the same error."""
     if isinstance(error, Refused):
         return error.is_of_token
-    return isinstance(error, Unreachable | Unintelligible | StoreUnreachable)
+    return isinstance(error, Unreachable | Unintelligible | StoreUnreachable | Unkept)

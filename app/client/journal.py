@@ -1,10 +1,8 @@
 """What became of an upload's files, so that the same command goes on where it stood.
 
-One file of JSON lines for each command, appended to in whole lines: a process that is killed loses
-at most the line it was writing. It holds names, sizes and ids, no token and no URL.
+One file for each command. It holds names, sizes and ids, no token and no URL.
 """
 
-import fcntl
 import hashlib
 import json
 import os
@@ -17,12 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from app.client.answers import File
-from app.client.errors import Busy
+from app.client.errors import Unkept
 from app.client.source import Fingerprint, Source
+from app.client.state_file import add_line, lock, read_lines
 from app.domain.file import UploadMethod
 
 LIFE = 28 * 24 * 3600
 """Seconds; no upload in parts lives longer (`app.domain.policy.MULTIPART_LIFE`)."""
+
+_BUSY = "the same upload is running already; wait for it, or end it first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +38,19 @@ class Entry:
 
 
 class Journal:
-    """Entries by path. Safe to share between threads: a line is one write."""
+    """Entries by path. Safe to share between threads: a line is one write. Raises `Unkept`."""
 
     is_settled = False
     """Set when nothing is left to do: the command then begins anew when it is given again."""
 
-    def __init__(self, descriptor: int, lines: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(self, descriptor: int, directory: Path) -> None:
         self._descriptor = descriptor
+        self._directory = directory
+        lines = read_lines(descriptor)
         head = lines[0] if lines and "run" in lines[0] else None
         self._run = str(head["run"]) if head else str(uuid.uuid4())
         if head is None:
-            self._append({"run": self._run})
+            self._add({"run": self._run})
         self._entries = {line["path"]: _entry(line) for line in lines if "path" in line}
 
     def entry(self, source: Source) -> Entry | None:
@@ -76,11 +79,16 @@ class Journal:
         self._entries[source.path] = entry
         line = {"path": source.path, "size": source.size, "mtime_ns": source.mtime_ns}
         more = {"id": file.id, "key": file.key, "in_parts": in_parts, "status": status}
-        self._append(line | more)
+        self._add(line | more)
 
-    def _append(self, line: Mapping[str, Any]) -> None:
-        # The break before it, too: the last line of a process that was killed may lack its own.
-        os.write(self._descriptor, b"\n" + json.dumps(line).encode() + b"\n")
+    def _add(self, line: Mapping[str, Any]) -> None:
+        try:
+            add_line(self._descriptor, line)
+        except OSError as error:
+            raise Unkept(
+                f"what has arrived cannot be noted in {self._directory}: {error.strerror}; make "
+                "room there, or set XDG_STATE_HOME to another place"
+            ) from None
 
 
 @contextmanager
@@ -91,8 +99,8 @@ def journal(directory: Path, *command: object) -> Iterator["Journal"]:
     path = directory / f"{_digest(command)}.jsonl"
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
     try:
-        _lock(descriptor)
-        kept = Journal(descriptor, _lines(path))
+        lock(descriptor, path, _BUSY)
+        kept = Journal(descriptor, directory)
         yield kept
         if kept.is_settled:
             path.unlink()
@@ -109,21 +117,6 @@ def state_directory(environ: Mapping[str, str]) -> Path:
     if not home.is_absolute():  # which the specification says to ignore
         home = Path.home() / ".local" / "state"
     return home / "slipway" / "uploads"
-
-
-def _lock(descriptor: int) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise Busy("the same upload is running already; wait for it, or end it first") from None
-
-
-def _lines(path: Path) -> list[Any]:
-    lines = []
-    for text in path.read_bytes().split(b"\n"):
-        with suppress(ValueError):  # one that was cut off
-            lines.append(json.loads(text))
-    return lines
 
 
 def _entry(line: Mapping[str, Any]) -> Entry:

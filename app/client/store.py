@@ -6,25 +6,18 @@ On plain http the kernel copies them (sendfile); with TLS they pass through one 
 import contextlib
 import http.client
 import os
-import re
 import ssl
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
+from app.client.connections import Connections, code_of
 from app.client.errors import FileChanged
-
-TIMEOUT = 60.0
-"""Seconds without a byte in either direction."""
 
 BLOCK = 1024**2
 """Bytes between two words of progress."""
 TLS_BLOCK = 256 * 1024
-
-_MOST_OF_AN_ERROR = 65536
-_CODE = re.compile(rb"<Code>(\w{1,64})</Code>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +38,14 @@ class StoreAnswer:
 
 
 class Store:
-    """Connections to stores, one for each thread and host. Safe to share between threads."""
+    """Safe to share between threads."""
 
     def __init__(self) -> None:
-        self._tls = ssl.create_default_context()
-        self._local = threading.local()
-        self._all: list[http.client.HTTPConnection] = []
+        self._connections = Connections()
 
     def close(self) -> None:
         """Once nobody sends any more."""
-        for connection in self._all:
-            connection.close()
+        self._connections.close()
 
     def put(
         self, url: str, slice: Slice, headers: Mapping[str, str], on_sent: Callable[[int], None]
@@ -65,26 +55,12 @@ class Store:
         Raises `OSError` and `http.client.HTTPException` when there is no answer, and `FileChanged`
         when the file ends within the slice.
         """
-        connection = self._connection(url)
+        connection = self._connections.to(url)
         try:
             return _exchange(connection, url, slice, headers, on_sent)
         except BaseException:
             connection.close()  # in the middle of a request nothing else can be sent on it
             raise
-
-    def _connection(self, url: str) -> http.client.HTTPConnection:
-        parts = urlsplit(url)
-        known: dict[str, http.client.HTTPConnection] = self._local.__dict__
-        place = f"{parts.scheme}://{parts.netloc}"
-        if place not in known:
-            known[place] = self._new(parts.scheme, parts.netloc)
-            self._all.append(known[place])
-        return known[place]
-
-    def _new(self, scheme: str, netloc: str) -> http.client.HTTPConnection:
-        if scheme == "https":
-            return http.client.HTTPSConnection(netloc, timeout=TIMEOUT, context=self._tls)
-        return http.client.HTTPConnection(netloc, timeout=TIMEOUT)
 
 
 def _exchange(
@@ -149,8 +125,7 @@ def _copy(connection: http.client.HTTPConnection, file: BinaryIO, offset: int, l
 
 def _read(connection: http.client.HTTPConnection) -> StoreAnswer:
     response = connection.getresponse()
-    body = response.read(_MOST_OF_AN_ERROR)
+    answer = StoreAnswer(response.status, code_of(response))
     if not response.isclosed():
         connection.close()
-    code = _CODE.search(body)
-    return StoreAnswer(response.status, code.group(1).decode() if code else "")
+    return answer

@@ -1,25 +1,16 @@
 """Ranges of an object, from the store by a presigned GET, block by block."""
 
-import contextlib
 import http.client
-import re
-import socket
-import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from app.client.connections import Connections, code_of
 from app.client.download_errors import NotServed, Replaced, Unranged
-
-TIMEOUT = 60.0
-"""Seconds without a byte in either direction."""
 
 BLOCK = 1024**2
 """Bytes, of which each thread has room for that many."""
-
-_MOST_OF_AN_ERROR = 65536
-_CODE = re.compile(rb"<Code>(\w{1,64})</Code>")
 
 OnBlock = Callable[[memoryview], None]
 """Told of each further block, whose memory is used again afterwards."""
@@ -43,12 +34,11 @@ class Range:
 
 
 class StoreReader:
-    """Connections to stores, one for each thread and host. Safe to share between threads."""
+    """Safe to share between threads."""
 
     def __init__(self) -> None:
-        self._tls = ssl.create_default_context()
+        self._connections = Connections()
         self._local = threading.local()
-        self._all: list[http.client.HTTPConnection] = []
 
     def read(self, url: str, etag: str | None, wanted: Range, on_block: OnBlock) -> None:
         """Have `on_block` take the range, of no other object than that with the ETag.
@@ -56,7 +46,7 @@ class StoreReader:
         Raises `OSError` and `http.client.HTTPException` when it does not arrive, `NotServed`,
         `Replaced` and `Unranged` when the store says so, and what `on_block` raises.
         """
-        connection = self._connection(url)
+        connection = self._connections.to(url)
         try:
             response = _ask(connection, url, etag, wanted)
             _check(response, etag, wanted)
@@ -69,34 +59,16 @@ class StoreReader:
 
     def cut(self) -> None:
         """Let nobody wait on a connection any longer."""
-        for connection in list(self._all):
-            if connection.sock is not None:
-                with contextlib.suppress(OSError):
-                    # Not that of TLS, which would take the keys away from the thread that reads.
-                    socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
+        self._connections.cut()
 
     def close(self) -> None:
-        for connection in self._all:
-            connection.close()
+        """Once nobody reads any more."""
+        self._connections.close()
 
     def _buffer(self) -> memoryview:
         if not hasattr(self._local, "buffer"):
             self._local.buffer = memoryview(bytearray(BLOCK))
         return self._local.buffer  # type: ignore[no-any-return]
-
-    def _connection(self, url: str) -> http.client.HTTPConnection:
-        parts = urlsplit(url)
-        known: dict[str, http.client.HTTPConnection] = self._local.__dict__
-        place = f"{parts.scheme}://{parts.netloc}"
-        if place not in known:
-            known[place] = self._new(parts.scheme, parts.netloc)
-            self._all.append(known[place])
-        return known[place]
-
-    def _new(self, scheme: str, netloc: str) -> http.client.HTTPConnection:
-        if scheme == "https":
-            return http.client.HTTPSConnection(netloc, timeout=TIMEOUT, context=self._tls)
-        return http.client.HTTPConnection(netloc, timeout=TIMEOUT)
 
 
 def _ask(
@@ -130,8 +102,7 @@ def _check(response: http.client.HTTPResponse, etag: str | None, wanted: Range) 
 def _refuse(response: http.client.HTTPResponse) -> None:
     if response.status in (412, 416):
         raise Replaced
-    code = _CODE.search(response.read(_MOST_OF_AN_ERROR))
-    raise NotServed(response.status, code.group(1).decode() if code else "")
+    raise NotServed(response.status, code_of(response))
 
 
 def _content_range(wanted: Range) -> str:

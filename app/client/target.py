@@ -79,7 +79,7 @@ def put(path: Path, target: Target) -> None:
         target.check()
         os.rename(path, target.path)
     else:
-        os.unlink(path)
+        path.unlink(missing_ok=True)
 
 
 def sync(folder: Path) -> None:

@@ -27,6 +27,7 @@ class _Patience(Retry):
 _UNMET = _Patience(
     total=10,
     connect=2,
+    other=0,  # TLS, above all a certificate that is not good
     backoff_factor=0.25,
     backoff_max=20,
     backoff_jitter=0.5,
@@ -37,7 +38,7 @@ _UNMET = _Patience(
     raise_on_status=False,
 )
 """Until the service has answered once: an address that is wrong shall be told soon."""
-_MET = _UNMET.new(connect=None)
+_MET = _UNMET.new(connect=None, other=None)
 """Afterwards: a minute and a half, in which a service can be restarted."""
 
 
@@ -104,7 +105,7 @@ class Transport:
             self.misunderstood(f"an answer {answer.status} that is not JSON")
         if 200 <= answer.status < 300:
             return content
-        if not isinstance(content, dict) or "code" not in content:
+        if not isinstance(content, dict) or not isinstance(content.get("code"), str):
             self.misunderstood(f"an answer {answer.status} without a problem document")
         raise Refused(answer.status, content)
 

@@ -4,8 +4,6 @@
 each part that is there. A process that is killed loses at most the parts that it was fetching.
 """
 
-import fcntl
-import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -15,7 +13,7 @@ from typing import Any
 
 from app.client.answers import File
 from app.client.download_errors import NoSpace
-from app.client.errors import Busy
+from app.client.state_file import add_line, lock, read_lines
 from app.client.target import Target, explained, put, sync
 from app.domain.parts import MIB, plan_parts
 
@@ -23,6 +21,8 @@ PART_SIZE = 8 * MIB
 
 _BLOCK = 512
 """Bytes that `st_blocks` counts by (stat(3type))."""
+
+_BUSY = "another process is downloading the same there; wait for it, or end it first"
 
 
 class Unfinished:
@@ -68,7 +68,7 @@ class Unfinished:
         """The part is there, and stays there whatever happens to the machine."""
         with explained(self._path):
             os.fdatasync(self._data)
-            self._note([number])
+            add_line(self._notes, [number])
         self._done.add(number)
 
     def blocks(self, buffer: memoryview) -> Iterator[memoryview]:
@@ -86,25 +86,21 @@ class Unfinished:
             os.fsync(self._data)
             put(self._path, target)
             sync(target.path.parent)
-        _notes_of(self._path).unlink()
+        _notes_of(self._path).unlink(missing_ok=True)
 
     def discard(self) -> None:
         _discard(self._path)
 
     def _taken_up(self, head: dict[str, Any]) -> set[int]:
-        lines = _lines(self._notes)
+        lines = read_lines(self._notes)
         if lines[:1] == [head] and os.fstat(self._data).st_size == self._size:
             noted = {str(line) for line in lines[1:]}
             return {n for n in range(1, self.plan.part_count + 1) if f"[{n}]" in noted}
         for descriptor in (self._data, self._notes):
             os.ftruncate(descriptor, 0)
         os.ftruncate(self._data, self._size)
-        self._note(head)
+        add_line(self._notes, head)
         return set()
-
-    def _note(self, line: object) -> None:
-        # The break before it, too: the last line of a process that was killed may lack its own.
-        os.write(self._notes, b"\n" + json.dumps(line).encode() + b"\n")
 
 
 @contextmanager
@@ -116,8 +112,9 @@ def unfinished(file: File, folder: Path) -> Iterator[Unfinished]:
     path = folder / f".slipway-{file.id}.part"
     with ExitStack() as stack:
         with explained(path):
+            _drop_twin(path)
             data = stack.enter_context(_opened(path, 0o666))
-            _lock(data, path)
+            lock(data, path, _BUSY)
             notes = stack.enter_context(_opened(_notes_of(path), 0o600, os.O_APPEND))
         begun = None
         try:
@@ -127,6 +124,14 @@ def unfinished(file: File, folder: Path) -> Iterator[Unfinished]:
             if not (begun and begun.size_done):
                 _discard(path)
             raise
+
+
+def _drop_twin(path: Path) -> None:
+    """Of a file that has another name too nothing is written: it is that of a run that was killed
+    as it gave the file its place, or leads to a file that is nobody's download."""
+    with suppress(FileNotFoundError):
+        if os.lstat(path).st_nlink > 1:
+            _discard(path)
 
 
 def _discard(path: Path) -> None:
@@ -146,21 +151,3 @@ def _opened(path: Path, mode: int, flags: int = 0) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
-
-
-def _lock(descriptor: int, path: Path) -> None:
-    busy = Busy("another process is downloading the same there; wait for it, or end it first")
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if not os.path.samestat(os.fstat(descriptor), os.stat(path)):
-            raise busy  # it was finished since we opened it
-    except (BlockingIOError, FileNotFoundError):
-        raise busy from None
-
-
-def _lines(descriptor: int) -> list[Any]:
-    lines = []
-    for text in os.pread(descriptor, os.fstat(descriptor).st_size, 0).split(b"\n"):
-        with suppress(ValueError):  # one that was cut off
-            lines.append(json.loads(text))
-    return lines

@@ -136,12 +136,15 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A delivery with its webhook, and what it tells: `at` and `data` are those of the event."""
+    """A delivery with its webhook, and what it tells: `at` and `data` are those of the event.
+
+    `data` is None when somebody has removed that or its file since.
+    """
 
     delivery: Delivery
     webhook: Webhook
     at: datetime
-    data: Mapping[str, Any]
+    data: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)

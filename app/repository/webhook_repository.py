@@ -143,6 +143,8 @@ def _to_outgoing(row: Row) -> Outgoing:
     delivery, webhook = _to_delivery(row, "delivery_"), _to_webhook(row, "webhook_")
     if delivery.event == TEST:
         return Outgoing(delivery, webhook, delivery.created_at, {})
+    if row["event_at"] is None or row["file_key"] is None:
+        return Outgoing(delivery, webhook, delivery.created_at, None)
     return Outgoing(delivery, webhook, row["event_at"], _told(row))
 
 

@@ -4,6 +4,7 @@ import json
 import random
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -30,6 +31,8 @@ JITTER = 0.1
 BATCH = 1000
 
 _DISABLED = "The webhook is disabled: nothing was sent."
+
+_FORGOTTEN = "What it would tell of has been removed: nothing was sent."
 
 _BROKEN = "The service could not send it."
 
@@ -74,7 +77,9 @@ class DeliveryService:
         """
         if not outgoing.webhook.is_enabled:
             return given_up(outgoing.delivery, _DISABLED)
-        outcome = await self._send_signed(outgoing)
+        if outgoing.data is None:
+            return given_up(outgoing.delivery, _FORGOTTEN)
+        outcome = await self._send_signed(outgoing, _body(outgoing, outgoing.data))
         # Before it is noted: what is settled is not tried again, and disables nothing any more.
         await self._note_health(outgoing.webhook, outcome, self._clock())
         return self._after(outgoing, outcome)
@@ -103,8 +108,8 @@ class DeliveryService:
         self._on_attempt(_verdict(after))
         return after
 
-    async def _send_signed(self, outgoing: Outgoing) -> Outcome:
-        now, name, body = self._clock(), outgoing.delivery.name, _body(outgoing)
+    async def _send_signed(self, outgoing: Outgoing, body: bytes) -> Outcome:
+        now, name = self._clock(), outgoing.delivery.name
         signatures = [
             self._sign(secret, name, now, body) for secret in outgoing.webhook.secrets(now)
         ]
@@ -135,11 +140,11 @@ def _verdict(delivery: Delivery) -> str:
     return "retried" if delivery.status is DeliveryStatus.PENDING else str(delivery.status)
 
 
-def _body(outgoing: Outgoing) -> bytes:
+def _body(outgoing: Outgoing, data: Mapping[str, Any]) -> bytes:
     """The same bytes at every attempt."""
     message = {
         "type": outgoing.delivery.event,
         "timestamp": f"{outgoing.at:%Y-%m-%dT%H:%M:%S.%f}Z",
-        "data": dict(outgoing.data),
+        "data": dict(data),
     }
     return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()

@@ -5,13 +5,14 @@ import json
 import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tests.browser.site import Site
 from tests.e2e.running import Service
 from tests.support.cable import Cable
-from tests.support.processes import DEADLINE
+from tests.support.processes import DEADLINE, eventually
 from tests.support.service import JWT_SECRET
 
 POLICIES = Path(__file__).parent / "policies.toml"
@@ -45,6 +46,15 @@ class StoreCable:
     def answers_to_lose(self, number: int) -> None:
         self._cable.answers_to_lose = number
 
+    def freeze_after(self, successes: int) -> None:
+        """Freeze by itself when the store has stored so many more; the last goes unheard."""
+        self._cable.successes_to_freeze = successes
+
+    async def frozen(self) -> None:
+        """Wait until it has frozen by itself."""
+        stopped = partial(eventually, lambda: self._cable.is_frozen, "the cable has frozen")
+        await asyncio.to_thread(stopped)
+
     def cut(self) -> None:
         """Break every connection; new ones are refused."""
         self._run(self._cable.cut())
@@ -66,6 +76,7 @@ class StoreCable:
     def restore(self) -> None:
         """As it was before the test."""
         self.answers_to_lose = 0
+        self.freeze_after(0)
         self.thaw()
         if not self._is_up:
             self.mend()
@@ -102,6 +113,18 @@ class _Cable(Cable):
         super().__init__(self._dial_store)
         self.far_port = 0
         self.answers_to_lose = 0
+        self.successes_to_freeze = 0
+
+    @property
+    def is_frozen(self) -> bool:
+        return not self._flowing.is_set()
+
+    def stored(self) -> None:
+        """The store said so, and nobody has heard it yet."""
+        if self.successes_to_freeze:
+            self.successes_to_freeze -= 1
+            if not self.successes_to_freeze:
+                self.freeze()
 
     async def _dial_store(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.far_port)
@@ -117,7 +140,10 @@ class _LosingReader:
 
     async def read(self, size: int) -> bytes:
         data = await self._reader.read(size)
-        if self._cable.answers_to_lose and _is_stored(data):
+        if not _is_stored(data):
+            return data
+        self._cable.stored()
+        if self._cable.answers_to_lose:
             self._cable.answers_to_lose -= 1
             return b""
         return data

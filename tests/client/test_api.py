@@ -76,6 +76,19 @@ def test_a_problem_document_is_an_error_with_its_code() -> None:
     assert failure(lambda _: refusal(401, "unauthorized")).is_of_token
 
 
+@pytest.mark.parametrize("errors", [None, "type", ["type"], [{}]])
+def test_errors_that_name_no_field_are_none(errors: object) -> None:
+    failed = failure(lambda _: refusal(422, "invalid_request", errors=errors))
+    assert isinstance(failed, Refused)
+    assert (failed.fields, failed.index) == ((), None)
+
+
+def test_more_parts_than_there_can_be_are_not_counted_up() -> None:
+    told = {"parts": [], "missing": [[1, 10**12]], "uploaded_bytes": 0}
+    with stub_server(lambda _: Told(200, told)) as server, pytest.raises(Unintelligible):
+        api_of(server).held_parts("an-id")
+
+
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_what_passes_by_itself_is_waited_for(status: int) -> None:
     passing = one_after_the_other(refusal(status, "passing", retry_after=1), Told(200, EXAMPLE))
@@ -107,6 +120,10 @@ def test_a_lost_answer_is_asked_for_again() -> None:
         Told(200, {"id": "an-id"}),
         Told(200, []),
         Told(200, EXAMPLE | {"status": "sunk"}),
+        Told(200, EXAMPLE | {"id": "../../.ssh/authorized_keys"}),
+        Told(200, EXAMPLE | {"multipart": {"part_size": 0, "parts": []}}),
+        Told(200, EXAMPLE | {"file_size": 20_000, "multipart": {"part_size": 1, "parts": []}}),
+        Told(404, {"code": 404}),
         Told(307, b"", {"Location": "http://127.0.0.1:9/elsewhere"}),
     ],
 )
@@ -120,6 +137,16 @@ def test_nobody_there_is_told_with_the_address() -> None:
     url = f"http://127.0.0.1:{free_port()}"
     with pytest.raises(Unreachable, match=f"{url} does not answer: Connection refused"):
         Api(Transport(url, TOKEN)).file("an-id")
+
+
+def test_a_wrong_scheme_is_told_at_once() -> None:
+    """As a certificate is that is not good: no patience mends it."""
+    with stub_server(lambda _: Told(200, EXAMPLE)) as server:
+        connections = []
+        server.verify_request = lambda *client: not connections.append(client)  # type: ignore[method-assign]
+        with pytest.raises(Unreachable, match="wrong version number"):
+            Api(Transport(server.url.replace("http:", "https:"), TOKEN)).file("an-id")
+    assert len(connections) == 1
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from app.client.checking import Check
-from app.client.download_errors import Corrupt
+from app.client.download_errors import Corrupt, Uncheckable
 from app.domain.checksum import ChecksumAlgorithm
 from tests.support.checksums import checksum_of
 
@@ -47,3 +47,8 @@ def test_nothing_declared_is_nothing_checked() -> None:
     check = Check(None)
     given(check, DATA)
     assert check.algorithm is None
+
+
+def test_an_algorithm_that_nobody_here_knows_is_told() -> None:
+    with pytest.raises(Uncheckable, match="xxh3"):
+        Check({"algorithm": "xxh3", "value": "AAAA", "type": "full_object"})

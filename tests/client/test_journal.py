@@ -1,12 +1,14 @@
 """What an upload remembers of itself."""
 
+import errno
+import fcntl
 import os
 from pathlib import Path
 
 import pytest
 
 from app.client.answers import File
-from app.client.errors import Busy
+from app.client.errors import Busy, Unkept, ends_everything
 from app.client.journal import LIFE, journal, state_directory
 from app.client.source import Source
 from app.domain.file import FileStatus, UploadMethod
@@ -69,6 +71,35 @@ def test_only_one_process_has_it(tmp_path: Path) -> None:
         pass
     with journal(tmp_path, "upload"):
         pass
+
+
+def test_what_another_process_has_just_ended_is_not_taken_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the opening and the lock."""
+    flock = fcntl.flock
+
+    def ended_meanwhile(descriptor: int, how: int) -> None:
+        [path] = tmp_path.iterdir()
+        path.unlink()
+        flock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", ended_meanwhile)
+    with pytest.raises(Busy), journal(tmp_path, "upload"):
+        pass
+
+
+def test_a_full_disk_is_not_blamed_on_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with journal(tmp_path, "upload") as kept:
+        monkeypatch.setattr(os, "write", full)
+        with pytest.raises(Unkept, match=f"{tmp_path}: No space left") as failed:
+            kept.begun(FILM, file("1"))
+    assert ends_everything(failed.value)
 
 
 def test_the_key_of_a_creation_is_the_same_after_a_crash(tmp_path: Path) -> None:

@@ -105,6 +105,13 @@ class TestGoingOn:
             pass
         assert (tmp_path / "elsewhere").read_bytes() == b""
 
+    def test_a_file_with_another_name_is_not_written_to(self, tmp_path: Path) -> None:
+        """As a run leaves it that was killed between the two names of the finished file."""
+        (tmp_path / "mine").write_text("mine")
+        os.link(tmp_path / "mine", tmp_path / f".slipway-{file().id}.part")
+        assert missing(tmp_path) == [1, 2]
+        assert (tmp_path / "mine").read_text() == "mine"
+
 
 class TestFullDisk:
     def test_it_is_told_before_anything_is_fetched(

@@ -250,6 +250,23 @@ async def test_what_is_sent_tells_of_the_event_and_its_file(setup: Setup, owner:
     }
 
 
+async def test_what_an_operator_has_removed_keeps_nothing_else_back(
+    in_postgresql: Setup, database: Database, owner: str
+) -> None:
+    await added(in_postgresql, owner)
+    for _ in range(2):
+        await in_postgresql.end(a_record(owner=owner), (UPLOADED,))
+    await database.ask(
+        lambda c: c.execute(
+            "DELETE FROM file_events WHERE id = (SELECT min(event_id) FROM webhook_deliveries)"
+        )
+    )
+
+    first, second = await claimed(in_postgresql)
+    assert first.data is None
+    assert second.data is not None
+
+
 async def test_a_deletion_is_told(setup: Setup, owner: str) -> None:
     await added(setup, owner)
     await setup.delete(a_record(owner=owner))

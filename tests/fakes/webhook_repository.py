@@ -22,7 +22,7 @@ class InMemoryWebhookRepository:
     def __init__(self) -> None:
         self.webhooks: dict[UUID, Webhook] = {}
         self.sent: dict[int, Delivery] = {}
-        self.told: dict[int, tuple[datetime, Mapping[str, Any]]] = {}
+        self.told: dict[int, tuple[datetime, Mapping[str, Any] | None]] = {}
         self.due: dict[int, datetime] = {}
         self.down = False
         self._last_id = 0

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -52,6 +52,26 @@ def test_makes_the_bucket_and_its_rules_and_may_run_again(admin_s3: "S3Client") 
         [rule] = admin_s3.get_bucket_lifecycle_configuration(Bucket=name)["Rules"]
         [wanted] = lifecycle_configuration()["Rules"]
         assert rule["AbortIncompleteMultipartUpload"] == wanted["AbortIncompleteMultipartUpload"]
+
+
+def test_rules_of_others_stay(admin_s3: "S3Client") -> None:
+    name = Settings.load().s3_bucket
+    admin_s3.create_bucket(Bucket=name)
+    cors = cors_configuration(["https://c.example"])["CORSRules"][0]
+    expiry: Any = {
+        "ID": "logs",
+        "Status": "Enabled",
+        "Filter": {"Prefix": "logs/"},
+        "Expiration": {"Days": 30},
+    }
+    admin_s3.put_bucket_cors(Bucket=name, CORSConfiguration={"CORSRules": [cors]})
+    admin_s3.put_bucket_lifecycle_configuration(
+        Bucket=name, LifecycleConfiguration={"Rules": [expiry]}
+    )
+    assert _run().exit_code == 0
+    assert admin_s3.get_bucket_cors(Bucket=name)["CORSRules"][1:] == [cors]
+    rules = admin_s3.get_bucket_lifecycle_configuration(Bucket=name)["Rules"]
+    assert {rule["ID"] for rule in rules} == {"logs", "abort-unfinished-multipart-uploads"}
 
 
 def test_leaves_the_embedded_store_to_serve(monkeypatch: pytest.MonkeyPatch) -> None:

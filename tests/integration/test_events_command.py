@@ -31,7 +31,7 @@ async def park(settings: Settings, *bodies: str) -> list[str]:
     """Their ids."""
     async with open_container(settings, metrics=Metrics()) as container:
         for number, body in enumerate(bodies):
-            await container.parked_events.park(f"{body}-{number}", body, "for a test")
+            await container.parked_events.park(f"{body}-{number}", body, "for a \x1b[31m test")
         return [str(event.id) for event in await container.parked_events.page(limit=100)]
 
 
@@ -44,7 +44,7 @@ async def test_what_was_parked_is_taken_up_when_it_can_be(
 
     listed = await asyncio.to_thread(command, "list")
     assert listed.stdout.splitlines()[0].split() == ["ID", "PARKED", "BYTES", "REASON"]
-    assert "for a test" in listed.stdout
+    assert r"for a \x1b[31m test" in listed.stdout, "what others have sent steers no terminal"
     whole = json.loads((await asyncio.to_thread(command, "list", "--json")).stdout)
     assert [event["body"] for event in whole] == ["no event", good]
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from app.settings import Settings
 from tests.support.multipart import POLICIES
 from tests.support.shell import Done, Shell, ended, shell
 from tests.support.stub_server import Asked, Told, refusal, stub_server
-from tests.support.terminals import read_all
+from tests.support.terminals import read_all, read_until
 
 UNKNOWN = "00000000-0000-0000-0000-000000000000"
 
@@ -128,6 +129,24 @@ class TestRm:
         assert code == 2
         assert "a.txt" in shown
         assert "nothing was deleted" in shown
+        assert len(await at.files()) == 1
+
+    @pytest.mark.parametrize(("ending", "code"), [("end of the input", 2), ("Ctrl-C", 130)])
+    async def test_a_question_that_is_not_answered_deletes_nothing(
+        self, at: Shell, ending: str, code: int
+    ) -> None:
+        [only] = await pending(at, 1)
+        master, slave = os.openpty()
+        process = await at.start("rm", only, stdin=slave, stdout=slave, stderr=slave)
+        os.close(slave)
+        shown = await asyncio.to_thread(read_until, master, "for good? [y/N]: ")
+        if ending == "Ctrl-C":
+            process.send_signal(signal.SIGINT)
+        else:
+            os.write(master, b"\x04")
+        rest = asyncio.get_running_loop().run_in_executor(None, read_all, master)
+        done = await ended(process)
+        assert done.code == code, shown + await rest
         assert len(await at.files()) == 1
 
     async def test_it_asks_and_does_what_it_is_told(self, at: Shell) -> None:

@@ -156,3 +156,16 @@ async def test_a_reader_that_goes_is_no_error(command: Command, words: tuple[str
         process.stdout = None
         _, err = process.communicate(timeout=DEADLINE)
     assert (process.returncode, err) == (128 + signal.SIGPIPE, "")
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "<&- >&- 2>&-"])
+def test_streams_that_the_parent_closed_are_no_defect(tmp_path: Path, closed: str) -> None:
+    line = f'"$0" -m app explain --url https://bucket.example/key {closed}'
+    ended = subprocess.run(
+        ["sh", "-c", line, sys.executable],
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")

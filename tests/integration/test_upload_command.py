@@ -385,6 +385,16 @@ class TestStandardInput:
         assert await at.user.content(record) == FILM
         assert not journals(at)
 
+    async def test_ctrl_c_promises_nothing_that_is_lost(self, at: Shell) -> None:
+        process = await at.start("upload", "-", stdin=asyncio.subprocess.PIPE)
+        assert process.stdin is not None
+        process.stdin.write(b"x" * 3 * MIB)
+        await process.stdin.drain()  # more than a pipe holds: it is being read
+        process.send_signal(signal.SIGINT)
+        done = await ended(process)
+        assert done.code == 130
+        assert "standard input was not kept" in done.err
+
     async def test_nothing_is_a_file_too(self, at: Shell) -> None:
         done = await at.upload("-", stdin=b"")
         assert (done.code, done.lines[0]["size"]) == (0, 0), done.err

@@ -13,7 +13,7 @@ import pytest
 
 from app.domain.webhook import Outcome
 from app.domain.webhook_address import AddressRule
-from app.infrastructure.webhooks.network import Resolve
+from app.infrastructure.webhooks.network import MAX_LOOKUPS, Resolve
 from app.infrastructure.webhooks.sender import MAX_ANSWER, WebhookSender
 from tests.support.certificates import Certificates
 from tests.support.receiver import endless, receiving, silence, status
@@ -186,6 +186,26 @@ async def test_loopback_is_reached_only_when_allowed(host: str) -> None:
             outcome = await post(receiver.url(host=host), rule=AddressRule())
             assert outcome == Outcome(error=NO_ADDRESS)
     assert receiver.connections == 0
+
+
+async def test_a_name_whose_lookup_never_ends_keeps_no_other_from_being_looked_up() -> None:
+    end = threading.Event()
+
+    def resolve(host: str, _: int) -> list[str]:
+        if host == "silent.test":
+            end.wait(300)
+        return ["127.0.0.1"]
+
+    async with receiving() as receiver, sending(names=resolve) as sender:
+        try:
+            sender._timeout = 0.1
+            for _ in range(MAX_LOOKUPS + 1):
+                assert not (await sender.post("http://silent.test", {}, b"")).is_delivered
+            sender._timeout = 60.0
+            answer = await sender.post(f"http://lively.test:{receiver.port}", {}, b"")
+        finally:
+            end.set()
+    assert answer == Outcome(204)
 
 
 async def test_a_name_that_does_not_resolve_sounds_the_same() -> None:

@@ -13,3 +13,11 @@ def read_all(descriptor: int) -> str:
         pass
     os.close(descriptor)
     return text.decode()
+
+
+def read_until(descriptor: int, words: str) -> str:
+    """All that comes up to these words. Raises OSError if the other end is closed before."""
+    text = b""
+    while words.encode() not in text:
+        text += os.read(descriptor, 65536)
+    return text.decode()

@@ -146,6 +146,16 @@ async def test_an_endpoint_that_is_gone_is_told_nothing_more(
     assert DeliveryStatus.PENDING not in statuses
 
 
+async def test_of_what_has_been_removed_nothing_is_sent(hooks: Hooks) -> None:
+    made = await hooks.repository.offer_test(hooks.webhook().id, NOON)
+    hooks.repository.told[made.id] = (NOON, None)
+    [after] = await hooks.attempt()
+
+    assert hooks.sent == []
+    assert (after.status, after.attempts) == (DeliveryStatus.FAILED, 0)
+    assert "removed" in (after.error or "")
+
+
 async def test_a_disabled_one_is_sent_nothing(hooks: Hooks) -> None:
     webhook = hooks.webhook(disabled_at=NOON, disabled_reason="Paused.")
     await hooks.repository.offer_test(webhook.id, NOON)

@@ -1,10 +1,13 @@
 """The report for people, on consoles of a test's own."""
 
 import io
+from importlib import import_module
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
+from app.cli import app
 from app.cli.doctor_report import print_report
 from app.domain.diagnosis import (
     Diagnosis,
@@ -90,3 +93,16 @@ def test_what_others_answer_does_not_steer_the_terminal() -> None:
     text = report(examined("bucket", ok("It says \x1b[2J[red]this[/red].")))
     assert "\x1b" not in text
     assert "\\x1b[2J[red]this[/red]" in text
+
+
+@pytest.mark.parametrize("words", [["doctor"], ["doctor", "--json"]], ids=" ".join)
+def test_what_others_have_answered_steers_no_terminal(
+    words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    r"""U+009B begins the sequences that ESC [ does."""
+    found = examined("store", failure("It says \x1b[31m\x9b31m.", why="-", remedy=Remedy(text="-")))
+    diagnosis = Diagnosis(examinations=[found], at=NOON, seconds=0)
+    monkeypatch.setattr(import_module("app.cli.doctor"), "_diagnose", lambda *_: diagnosis)
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 1
+    assert not {"\x1b", "\x9b"} & set(result.stdout)

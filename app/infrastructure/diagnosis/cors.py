@@ -4,7 +4,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/cors.html
 https://fetch.spec.whatwg.org/#http-cors-protocol
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -150,32 +150,23 @@ async def _remedy(access: StoreAccess) -> Remedy:
         command=s3api(
             access.settings, "put-bucket-cors", "--cors-configuration", "file://cors.json"
         ),
-        document=merged(others, access.settings.cors_origins),
+        document=dict(cors_configuration(access.settings.cors_origins, others)),
     )
 
 
-async def _read(access: StoreAccess) -> list[Mapping[str, Any]]:
-    def read(s3: "S3Client") -> Any:
-        return s3.get_bucket_cors(Bucket=access.bucket).get("CORSRules", [])
+async def _read(access: StoreAccess) -> Sequence[Any]:
+    def read(s3: "S3Client") -> Sequence[Any]:
+        return s3.get_bucket_cors(Bucket=access.bucket)["CORSRules"]
 
     found = await access.read(
         "CORS rules", "s3:GetBucketCORS", read, absent="NoSuchCORSConfiguration"
     )
-    return list(found or [])
-
-
-def merged(others: Sequence[Mapping[str, Any]], origins: Sequence[str]) -> dict[str, Any]:
-    """Our rule before those of others, which stay as they are: S3 takes the first that matches.
-
-    https://docs.aws.amazon.com/AmazonS3/latest/userguide/cors.html
-    """
-    ours: Any = cors_configuration(origins)["CORSRules"][0]
-    return {"CORSRules": [ours, *(rule for rule in others if rule != ours)]}
+    return found or []
 
 
 async def set_cors(access: StoreAccess) -> str:
     """The fix. Raises `StorageUnavailable` where the rules of others cannot be read."""
-    wanted: Any = merged(await _read(access), access.settings.cors_origins)
+    wanted = cors_configuration(access.settings.cors_origins, await _read(access))
     await access.change(
         "s3:PutBucketCORS",
         lambda s3: s3.put_bucket_cors(Bucket=access.bucket, CORSConfiguration=wanted),

@@ -111,18 +111,13 @@ def _remedy(access: StoreAccess, others: Rules) -> Remedy:
     return Remedy(
         text="Set these rules, saved as lifecycle.json.",
         command=s3api(access.settings, operation, *arguments),
-        document=_merged(others),
+        document=dict(lifecycle_configuration(others)),
     )
-
-
-def _merged(others: Rules) -> dict[str, Any]:
-    """Ours, and those of others as they are."""
-    return {"Rules": [*(rule for rule in others if rule.get("ID") != _OURS["ID"]), _OURS]}
 
 
 async def set_lifecycle(access: StoreAccess) -> str:
     """The fix."""
-    merged: Any = _merged(await _read(access))
+    merged = lifecycle_configuration(await _read(access))
     await access.change(
         "s3:PutLifecycleConfiguration",
         lambda s3: s3.put_bucket_lifecycle_configuration(

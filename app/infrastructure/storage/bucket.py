@@ -9,13 +9,15 @@ from botocore.exceptions import ClientError
 from app.infrastructure.storage.capabilities import capabilities_of
 from app.infrastructure.storage.client import calling_client, open_session
 from app.infrastructure.storage.failures import FAILURES, code_of, unavailable
-from app.settings import Settings
+from app.settings import Settings, StorageType
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import (
         BucketLifecycleConfigurationTypeDef,
         CORSConfigurationTypeDef,
+        CORSRuleTypeDef,
+        LifecycleRuleTypeDef,
     )
 
 log = structlog.get_logger()
@@ -28,54 +30,52 @@ _EXISTS = ("BucketAlreadyOwnedByYou", "BucketAlreadyExists")
 rules are then refused."""
 
 
-def cors_configuration(origins: Sequence[str]) -> "CORSConfigurationTypeDef":
+def cors_configuration(
+    origins: Sequence[str], others: Sequence[Any] = ()
+) -> "CORSConfigurationTypeDef":
     """What browsers of these origins need to upload and download by URL.
 
+    It comes before the rules of `others`, as the store gave them, which stay: S3 takes the first
+    that matches.
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/ManageCorsUsing.html
     """
-    return {
-        "CORSRules": [
-            {
-                "AllowedOrigins": list(origins),
-                "AllowedMethods": ["PUT", "POST", "GET", "HEAD"],
-                "AllowedHeaders": ["*"],
-                "ExposeHeaders": ["ETag", "Location", "x-amz-version-id", "x-amz-request-id"],
-                "MaxAgeSeconds": 3600,
-            }
-        ]
+    ours: CORSRuleTypeDef = {
+        "AllowedOrigins": list(origins),
+        "AllowedMethods": ["PUT", "POST", "GET", "HEAD"],
+        "AllowedHeaders": ["*"],
+        "ExposeHeaders": ["ETag", "Location", "x-amz-version-id", "x-amz-request-id"],
+        "MaxAgeSeconds": 3600,
     }
+    return {"CORSRules": [ours, *(rule for rule in others if rule != ours)]}
 
 
-def lifecycle_configuration() -> "BucketLifecycleConfigurationTypeDef":
+def lifecycle_configuration(others: Sequence[Any] = ()) -> "BucketLifecycleConfigurationTypeDef":
     """Parts of uploads that nobody finishes are removed; they cost as objects do, but never show.
 
+    The rules of `others` stay as they are.
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpu-abort-incomplete-mpu-lifecycle-config.html
     """
-    return {
-        "Rules": [
-            {
-                "ID": "abort-unfinished-multipart-uploads",
-                "Status": "Enabled",
-                "Filter": {"Prefix": ""},
-                "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": ABORT_AFTER_DAYS},
-            }
-        ]
+    ours: LifecycleRuleTypeDef = {
+        "ID": "abort-unfinished-multipart-uploads",
+        "Status": "Enabled",
+        "Filter": {"Prefix": ""},
+        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": ABORT_AFTER_DAYS},
     }
+    return {"Rules": [*(rule for rule in others if rule.get("ID") != ours["ID"]), ours]}
 
 
 def set_up_bucket(settings: Settings, origins: Sequence[str]) -> None:
     """Create the bucket of the settings with its CORS and lifecycle rules; again: no change.
 
-    Pages of `origins` may upload; without any, the bucket keeps the CORS rules it has. Raises
-    `StorageUnavailable` when the store does not answer.
+    Pages of `origins` may upload; without any, the bucket keeps the CORS rules it has. Rules of
+    others stay, except in the embedded store, which is nobody else's. Raises `StorageUnavailable`
+    when the store does not answer or refuses.
     """
     client = calling_client(open_session(settings), settings)
     try:
         create_bucket(client, settings)
         if origins:
-            client.put_bucket_cors(
-                Bucket=settings.s3_bucket, CORSConfiguration=cors_configuration(origins)
-            )
+            _put_cors(client, settings, origins)
         _put_lifecycle(client, settings.s3_bucket)
     except FAILURES as error:
         raise unavailable(error) from error
@@ -99,12 +99,37 @@ def create_bucket(client: "S3Client", settings: Settings) -> None:
             raise
 
 
+def _put_cors(client: "S3Client", settings: Settings, origins: Sequence[str]) -> None:
+    bucket = settings.s3_bucket
+    others = [] if settings.storage_type is StorageType.LOCAL else _cors_rules(client, bucket)
+    client.put_bucket_cors(Bucket=bucket, CORSConfiguration=cors_configuration(origins, others))
+
+
+def _cors_rules(client: "S3Client", bucket: str) -> Sequence[Any]:
+    try:
+        return client.get_bucket_cors(Bucket=bucket)["CORSRules"]
+    except ClientError as error:
+        if code_of(error) == "NoSuchCORSConfiguration":
+            return []
+        raise
+
+
 def _put_lifecycle(client: "S3Client", bucket: str) -> None:
     try:
         client.put_bucket_lifecycle_configuration(
-            Bucket=bucket, LifecycleConfiguration=lifecycle_configuration()
+            Bucket=bucket,
+            LifecycleConfiguration=lifecycle_configuration(_lifecycle_rules(client, bucket)),
         )
     except ClientError as error:
         log.warning(
             "the store takes no rule to abort multipart uploads", bucket=bucket, code=code_of(error)
         )
+
+
+def _lifecycle_rules(client: "S3Client", bucket: str) -> Sequence[Any]:
+    try:
+        return client.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    except ClientError as error:
+        if code_of(error) == "NoSuchLifecycleConfiguration":
+            return []
+        raise

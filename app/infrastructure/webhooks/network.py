@@ -1,8 +1,8 @@
 """Connections that lead to no address but those that are permitted.
 
-A name is resolved once for each connection, every address it has must be permitted, and the
-connection goes to one of these very addresses: a name that leads elsewhere a moment later (DNS
-rebinding) leads nowhere. TLS still verifies the name.
+A name is resolved for each connection, or for several that are made meanwhile, every address it has
+must be permitted, and the connection goes to one of these very addresses: a name that leads
+elsewhere a moment later (DNS rebinding) leads nowhere. TLS still verifies the name.
 """
 
 import asyncio
@@ -17,8 +17,9 @@ import httpcore
 
 from app.domain.webhook_address import Address
 
-MAX_LOOKUPS = 16
-"""Names looked up at once: a lookup blocks a thread, for as long as the resolver cares to."""
+MAX_LOOKUPS = 32
+"""Names looked up at once, each by one thread: the resolver blocks it for as long as it cares to,
+long after whoever asked has given up."""
 
 Resolve = Callable[[str, int], list[str]]
 """The addresses of a name. Raises OSError. Blocks."""
@@ -43,6 +44,7 @@ class GuardedNetwork(httpcore.AsyncNetworkBackend):
         self._resolve = resolve
         self._inner = httpcore.AnyIOBackend()
         self._threads = ThreadPoolExecutor(MAX_LOOKUPS, thread_name_prefix="webhook-names")
+        self._lookups: dict[tuple[str, int], asyncio.Future[list[str]]] = {}
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -63,14 +65,28 @@ class GuardedNetwork(httpcore.AsyncNetworkBackend):
             raise httpcore.ConnectTimeout from None
 
     async def _addresses(self, host: str, port: int) -> list[str]:
-        loop = asyncio.get_running_loop()
         try:
-            found = await loop.run_in_executor(self._threads, self._resolve, host, port)
+            found = await asyncio.shield(self._lookup(host, port))
         except (OSError, UnicodeError):
             raise AddressRefused from None
         if not found or not all(self._permits(ip_address(address)) for address in found):
             raise AddressRefused
         return found
+
+    def _lookup(self, host: str, port: int) -> asyncio.Future[list[str]]:
+        """The one under way, or a new one."""
+        name = (host, port)
+        if name not in self._lookups:
+            loop = asyncio.get_running_loop()
+            lookup = loop.run_in_executor(self._threads, self._resolve, host, port)
+            self._lookups[name] = lookup
+            lookup.add_done_callback(lambda _: self._ended(name))
+        return self._lookups[name]
+
+    def _ended(self, name: tuple[str, int]) -> None:
+        lookup = self._lookups.pop(name)
+        if not lookup.cancelled():
+            lookup.exception()  # Whoever asked may have given up: asyncio would complain.
 
     async def _connect(self, addresses: list[str], port: int) -> httpcore.AsyncNetworkStream:
         *earlier, last = addresses

@@ -17,7 +17,8 @@ const OF_ALL_TOGETHER = ["quota_exceeded", "request_too_large"];
 export class Creation {
   #api;
   #pending = [];
-  #outstanding = 0;
+  /** Whose URLs are in use: valve by wish. */
+  #granted = new Map();
   #isBusy = false;
 
   constructor(api) {
@@ -25,30 +26,32 @@ export class Creation {
   }
 
   /** A fresh record for the wish. Raises what the service says. Call `over` when it is done with. */
-  of(wish) {
+  of(wish, valve) {
     if (wish.file_size >= SMALL) return this.#api.create([wish], randomKey()).then(([file]) => file);
     return new Promise((resolve, reject) => {
-      this.#pending.push({ wish, resolve, reject });
-      this.#soon();
+      this.#pending.push({ wish, valve, resolve, reject });
+      this.look();
     });
   }
 
   /** The upload of a wish that was granted is over, one way or the other. */
   over(wish) {
-    if (wish.file_size >= SMALL) return;
-    this.#outstanding--;
-    this.#soon();
+    if (this.#granted.delete(wish)) this.look();
   }
 
-  /** Not at once: whoever starts one upload often starts many. */
-  #soon() {
-    if (this.#isBusy || !this.#pending.length || this.#outstanding > FEW) return;
+  /** Whether it is time for a batch. Not asked for at once: many uploads often start together. */
+  look() {
+    if (this.#isBusy || !this.#pending.length || this.#underWay > FEW) return;
     this.#isBusy = true;
     setTimeout(async () => {
       await this.#create(this.#take());
       this.#isBusy = false;
-      this.#soon();
+      this.look();
     });
+  }
+
+  get #underWay() {
+    return [...this.#granted.values()].filter((valve) => !valve.isPaused).length;
   }
 
   #take() {
@@ -65,7 +68,7 @@ export class Creation {
   async #create(batch) {
     try {
       const files = await this.#api.create(batch.map(({ wish }) => wish), randomKey());
-      this.#outstanding += batch.length;
+      for (const { wish, valve } of batch) this.#granted.set(wish, valve);
       batch.forEach(({ resolve }, index) => resolve(files[index]));
     } catch (error) {
       for (const rest of refused(batch, error)) await this.#create(rest);

@@ -5,6 +5,8 @@ import { secondsOf } from "./patience.js";
 
 /** Milliseconds without a byte moving, after which a connection counts as dead. */
 const STALL = 60_000;
+/** The same before the first: HTTP/1.1 has six connections to a host, and the others wait. */
+const START = 300_000;
 /** `If-None-Match: *` met an object: an earlier try arrived, and its answer got lost. */
 const STORED_BEFORE = 412;
 
@@ -53,12 +55,12 @@ function send(url, body, headers, count, signal) {
 function stallWatch(request) {
   let timer;
   const stop = () => clearTimeout(timer);
-  const moved = () => {
+  const begin = (patience) => {
     stop();
-    timer = setTimeout(() => request.abort(), STALL);
+    timer = setTimeout(() => request.abort(), patience);
   };
-  moved();
-  return { moved, stop };
+  begin(START);
+  return { moved: () => begin(STALL), stop };
 }
 
 function refusal(request) {

@@ -46,7 +46,7 @@ export class Transfer {
 
   /** Other uploads may have what this one held. */
   end() {
-    if (this.wish && this.record) this.tools.creation.over(this.wish);
+    if (this.wish) this.tools.creation.over(this.wish);
     if (this.#fingerprint) this.tools.journal.leave(this.#fingerprint);
   }
 
@@ -78,12 +78,12 @@ export class Transfer {
     const checksum =
       algorithm &&
       (await this.valve.run((signal) => this.tools.checksums.of(this.file, algorithm, signal)));
-    const isFirst = !this.wish;
+    const former = this.wish;
     this.wish = wishFor(this.file, this.options, checksum);
     await this.valve.open();
     // Not given up half-way, or there would be a record that nobody knows.
-    this.record = await this.tools.creation.of(this.wish);
-    if (!isFirst) this.tools.creation.over(this.wish);
+    this.record = await this.tools.creation.of(this.wish, this.valve);
+    if (former) this.tools.creation.over(former);
     this.endsAt = performance.now() + 1000 * this.record.expires_in;
     if (this.record.multipart && this.#fingerprint) {
       await this.tools.journal.note(this.#fingerprint, this.record.id);
@@ -92,6 +92,7 @@ export class Transfer {
 
   async #sendWhole() {
     for (let left = ROUNDS - 1; ; left--) {
+      if (performance.now() > this.endsAt) await this.#renew();
       try {
         await this.#sent(() => this.record, this.file);
         this.tell("verifying");

@@ -13,6 +13,7 @@ export class Upload {
   #step = "preparing";
   #meter;
   #transfer;
+  #creation;
   #outcome;
   #onProgress;
   #ended = new AbortController();
@@ -22,6 +23,7 @@ export class Upload {
     this.#onProgress = options.onProgress ?? (() => {});
     this.#meter = new Meter(file.size, () => this.#tell());
     const ours = { valve: this.#valve, meter: this.#meter, tell: (step) => this.#tell(step) };
+    this.#creation = tools.creation;
     this.#transfer = new Transfer(file, options, ours, tools);
     this.#listen(options.signal);
     this.#outcome = this.#run();
@@ -44,6 +46,7 @@ export class Upload {
 
   pause() {
     this.#valve.pause();
+    this.#creation.look();
     this.#tell();
   }
 
@@ -56,6 +59,10 @@ export class Upload {
   async cancel() {
     this.#valve.cancel(new CancelledError());
     await this.#outcome.catch(() => {});
+    if (this.#step === "failed") {
+      await this.#transfer.giveUp();
+      this.#tell("cancelled");
+    }
   }
 
   then(onFulfilled, onRejected) {
@@ -102,6 +109,10 @@ export class Upload {
 
   #tell(step = this.#step) {
     this.#step = step;
-    this.#onProgress(this.progress);
+    try {
+      this.#onProgress(this.progress);
+    } catch (error) {
+      reportError(error); // the page's own; the upload goes on
+    }
   }
 }

@@ -10,6 +10,7 @@ const from = asked.has("own") ? "/client-js" : `${api}/client`;
 const { Slipway } = await import(`${from}/slipway.js`);
 
 const slipway = new Slipway({ baseUrl: api, token: asked.get("token") });
+window.slipway = slipway;
 const files = document.querySelector("#files");
 
 /** Every report of progress, by upload. */

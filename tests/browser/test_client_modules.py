@@ -1,0 +1,92 @@
+"""The client's small modules, in Chromium, by numbers."""
+
+import base64
+import hashlib
+import random
+
+import pytest
+from playwright.async_api import Page
+
+from tests.browser.client_page import CLIENT
+from tests.browser.site import Site
+
+DIGEST = """async ([url, name, text, cuts]) => {
+  const { [name]: Digest } = await import(url);
+  const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+  const digest = new Digest();
+  let start = 0;
+  for (const end of [...cuts, bytes.length]) digest.update(bytes.subarray(start, start = end));
+  return digest.value();
+}"""
+
+
+@pytest.fixture
+def modules(site: Site) -> str:
+    return f"{site.mount('client-js', CLIENT)}/lib"
+
+
+async def digest(page: Page, url: str, name: str, content: bytes, cuts: list[int]) -> bytes:
+    given = [url, name, base64.b64encode(content).decode(), cuts]
+    return base64.b64decode(await page.evaluate(DIGEST, given))
+
+
+@pytest.mark.parametrize("length", [0, 1, 55, 56, 63, 64, 65, 119, 120, 128, 10_000])
+async def test_sha256(page: Page, site: Site, modules: str, length: int) -> None:
+    noise = random.Random(length)
+    content = noise.randbytes(length)
+    cuts = sorted(noise.sample(range(length + 1), min(length, 5)))
+    await page.goto(f"{site.url}/blank.html")
+    found = await digest(page, f"{modules}/sha256.js", "Sha256", content, cuts)
+    assert found == hashlib.sha256(content).digest()
+
+
+@pytest.mark.parametrize("cuts", [[], [1], [3, 8], [1, 2, 3, 4, 5, 6, 7, 8]])
+async def test_crc64nvme(page: Page, site: Site, modules: str, cuts: list[int]) -> None:
+    """The check value of the catalogue of CRCs: https://reveng.sourceforge.io/crc-catalogue/."""
+    await page.goto(f"{site.url}/blank.html")
+    found = await digest(page, f"{modules}/crc64nvme.js", "Crc64Nvme", b"123456789", cuts)
+    assert found.hex() == "ae8b14860a799888"
+
+
+async def test_the_meter_tells_rate_and_time_left(page: Page, site: Site, modules: str) -> None:
+    await page.goto(f"{site.url}/blank.html")
+    values = await page.evaluate(
+        """async (url) => {
+          const { Meter } = await import(url);
+          let now = 0, reports = 0;
+          const meter = new Meter(1000, () => reports++, () => now);
+          const at = (time, bytes) => { now = time; meter.add(bytes); return meter.value; };
+          meter.begin(100);
+          const found = [at(0, 0), at(50, 100), at(1000, 100), at(2000, -50), at(9000, 750)];
+          return [found, reports];
+        }""",
+        f"{modules}/meter.js",
+    )
+    found, reports = values
+    assert [at["loaded"] for at in found] == [100, 200, 300, 250, 1000]
+    assert [at["rate"] for at in found] == [0, 0, 200, 75, 0]
+    assert [at["timeLeft"] for at in found] == [None, None, 3.5, 10, 0]
+    assert reports == 4  # at most ten a second
+
+
+async def test_the_pace_grows_while_that_pays(page: Page, site: Site, modules: str) -> None:
+    await page.goto(f"{site.url}/blank.html")
+    limits = await page.evaluate(
+        """async (url) => {
+          const { Pace } = await import(url);
+          let now = 0;
+          const pace = new Pace(() => now);
+          const window = (bytes) => {
+            pace.sent(0);
+            now += 2000;
+            pace.sent(bytes);
+            return pace.limit;
+          };
+          const grown = [100, 200, 300, 400, 500, 600].map(window);
+          const fell = [600, 500, 400].map(window);
+          for (let i = 0; i < 20; i++) pace.failed();
+          return [grown, fell, pace.limit];
+        }""",
+        f"{modules}/pace.js",
+    )
+    assert limits == [[5, 6, 7, 8, 8, 8], [7, 8, 7], 3]
