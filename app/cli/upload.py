@@ -31,6 +31,7 @@ from app.client.creation import Creation
 from app.client.delivery import Delivery
 from app.client.errors import Unusable
 from app.client.journal import Journal, journal, state_directory
+from app.client.reports import Reports
 from app.client.single import SingleUpload
 from app.client.source import Source
 from app.client.spool import spooled
@@ -128,6 +129,7 @@ def _uploads(
     return Uploads(
         single=single,
         creation=creation,
+        reports=Reports(api),
         journal=kept,
         pool=pool,
         on_sent=shown.moved,

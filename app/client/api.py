@@ -4,9 +4,11 @@ Each raises `Refused` with the `code` of docs/upload-guide.md, `Unreachable` or 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from app.client.answers import DownloadUrl, File, FilePage, HeldParts, PartUrls
+from app.client.errors import Refused
 from app.client.transport import Transport
 
 T = TypeVar("T")
@@ -33,6 +35,11 @@ class Api:
         """Say that the bytes were sent (`uploaded`), or that they never will be (`failed`)."""
         body = {"id": id, "status": status, **({"reason": reason} if reason else {})}
         return self._read(File.of, "PUT", "/file-status", body)
+
+    def uploaded(self, ids: Sequence[str]) -> list[File | Refused]:
+        """Say so of up to 1,000 different files; the outcome of each, in order."""
+        body = {"items": [{"id": file_id, "status": "uploaded"} for file_id in ids]}
+        return self._read(partial(_outcomes, ids), "PUT", "/file-statuses", body)
 
     def part_urls(self, id: str, numbers: Sequence[int]) -> PartUrls:
         """A URL for each of these parts, up to 10,000."""
@@ -84,6 +91,17 @@ class Api:
 
 def _files(body: Any) -> list[File]:
     return [File.of(item) for item in body["items"]]
+
+
+def _outcomes(ids: Sequence[str], body: Any) -> list[File | Refused]:
+    items = body["items"]
+    if [item["id"] for item in items] != list(ids):
+        raise ValueError("outcomes of other files")
+    return [_outcome(item["file"], item["problem"]) for item in items]
+
+
+def _outcome(file: Any, problem: Any) -> File | Refused:
+    return File.of(file) if problem is None else Refused(int(problem["status"]), problem)
 
 
 def _idempotent(key: str) -> dict[str, str]:

@@ -70,6 +70,11 @@ class Refused(ClientError):
         return int(found[0].group(1)) if found else None
 
     @property
+    def passes(self) -> bool:
+        """Whether what was said of one item of many passes by itself."""
+        return "retry_after" in self.members
+
+    @property
     def is_of_checksum(self) -> bool:
         """Whether the store cannot verify the algorithm that was declared."""
         return any(field.rpartition(".")[2] == "checksum" for field in self.fields)

@@ -73,6 +73,13 @@ class SingleUpload:
                 raise
             return None
 
+    def begun_whole(self, source: Source) -> Entry | None:
+        """What an earlier run began to send in one request, of the file as it is now."""
+        entry = self._journal.entry(source)
+        if entry is None or entry.in_parts or entry.fingerprint != source.fingerprint:
+            return None
+        return entry
+
     def begin(self, source: Source) -> Begun:
         return fresh(self._creation.one(source))
 
@@ -82,10 +89,25 @@ class SingleUpload:
         if not file.is_pending:
             self._on_sent(source.size)
         elif file.plan is None:
-            file = self._send_whole(source, file)
+            file = self._api.report(self.send_whole(source, file).id, "uploaded")
         else:
             file = self._send_parts(source, file, file.plan, begun.missing, each)
         self._journal.done(source, file)
+        return file
+
+    def send_whole(self, source: Source, file: File) -> File:
+        """The file whose bytes the store has now, which is to be reported."""
+        for left in reversed(range(FRESH_RECORDS + 1)):
+            try:
+                self._put(source, file)
+                break
+            except StoreRefused as refused:
+                if not (left and refused.is_of_url):
+                    raise
+                file = self._creation.one(source)
+            except FileChanged:
+                self._give_up(file.id, False, "the file changed")
+                raise
         return file
 
     def _parts_of(self, source: Source, entry: Entry) -> Begun | None:
@@ -103,20 +125,6 @@ class SingleUpload:
 
     def _reported(self, entry: Entry) -> Begun:
         return Begun(self._api.report(entry.id, "uploaded"))
-
-    def _send_whole(self, source: Source, file: File) -> File:
-        for left in reversed(range(FRESH_RECORDS + 1)):
-            try:
-                self._put(source, file)
-                break
-            except StoreRefused as refused:
-                if not (left and refused.is_of_url):
-                    raise
-                file = self._creation.one(source)
-            except FileChanged:
-                self._give_up(file.id, False, "the file changed")
-                raise
-        return self._api.report(file.id, "uploaded")
 
     def _put(self, source: Source, file: File) -> None:
         if file.url is None:  # stored and verified by a call whose answer was lost

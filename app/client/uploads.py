@@ -1,4 +1,4 @@
-"""Many files: small ones created a thousand in one call, large ones one by one in parts."""
+"""Many files: small ones created and reported together, large ones one by one in parts."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
@@ -11,6 +11,7 @@ from app.client.creation import Creation, Wished
 from app.client.delivery import Progress
 from app.client.errors import ClientError, ends_everything
 from app.client.journal import Journal
+from app.client.reports import Reports, groups
 from app.client.single import Begun, Each, SingleUpload, fresh
 from app.client.source import Source
 from app.client.walk import unusable
@@ -46,6 +47,7 @@ class Uploads:
         *,
         single: SingleUpload,
         creation: Creation,
+        reports: Reports,
         journal: Journal,
         pool: Executor,
         on_sent: Progress,
@@ -53,6 +55,7 @@ class Uploads:
     ) -> None:
         self._single = single
         self._creation = creation
+        self._reports = reports
         self._journal = journal
         self._pool = pool
         self._on_sent = on_sent
@@ -84,28 +87,66 @@ class Uploads:
         self._send(source, begun, self._pool.map)
 
     def _upload_batch(self, batch: Sequence[Source]) -> None:
-        wishes = [wish for wish in self._pool.map(self._wished, batch) if wish]
+        unsent = self._unsent(batch)
+        wishes = [wish for wish in self._pool.map(self._wished, unsent) if wish]
         created = self._creation.many(wishes, self._failed)
-        for _ in self._pool.map(self._send_created, created):
-            pass
+        # The threads go on sending while this one reports.
+        for group in groups(sent for sent in self._pool.map(self._sent, created) if sent):
+            self._report(group)
+
+    def _unsent(self, batch: Sequence[Source]) -> list[Source]:
+        """The batch, less what an earlier run had sent."""
+        begun = [(s, entry) for s in batch if (entry := self._single.begun_whole(s))]
+        verified = set()
+        for group in groups(begun):
+            found = self._reports.uploaded([entry.id for _, entry in group])
+            for (source, _), file in zip(group, found, strict=True):
+                if isinstance(file, File):
+                    verified.add(source)
+                    self._on_sent(source.size)
+                    self._verified(source, file)
+        return [source for source in batch if source not in verified]
+
+    def _report(self, sent: Sequence[tuple[Source, File]]) -> None:
+        found = self._reports.uploaded([file.id for _, file in sent])
+        for (source, _), outcome in zip(sent, found, strict=True):
+            if isinstance(outcome, File):
+                self._verified(source, outcome)
+            else:
+                self._failed(source, outcome)
 
     def _wished(self, source: Source) -> Wished | None:
-        """What to ask for, unless an earlier run had sent the file."""
+        """What to ask for, unless an earlier run had begun to send the file in parts."""
 
         def work() -> Wished | None:
-            if begun := self._single.take_up(source):
+            was_whole = self._single.begun_whole(source)  # and nothing became of it
+            if not was_whole and (begun := self._single.take_up(source)):
                 self._send(source, begun, map)
                 return None
             return source, self._creation.wish(source)
 
         return self._guarded(source, work)
 
-    def _send_created(self, created: tuple[Source, File]) -> None:
+    def _sent(self, created: tuple[Source, File]) -> tuple[Source, File] | None:
+        """The file if it was sent, and is still to be reported."""
         source, file = created
-        self._guarded(source, lambda: self._send(source, fresh(file), map))
+
+        def work() -> tuple[Source, File] | None:
+            if file.is_pending and file.plan is None:
+                return source, self._single.send_whole(source, file)
+            self._send(source, fresh(file), map)
+            return None
+
+        return self._guarded(source, work)
 
     def _send(self, source: Source, begun: Begun, each: Each) -> None:
-        file = self._single.send(source, begun, each)
+        self._tell(source, self._single.send(source, begun, each))
+
+    def _verified(self, source: Source, file: File) -> None:
+        self._journal.done(source, file)
+        self._tell(source, file)
+
+    def _tell(self, source: Source, file: File) -> None:
         self._on_outcome(Outcome(source.name, source.size, file.id, file.key, file.status))
 
     def _guarded(self, source: Source, work: Callable[[], T]) -> T | None:

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from app.client.answers import File
 from app.client.api import Api
 from app.client.errors import BadToken, BadUrl, ClientError, Refused, Unintelligible, Unreachable
 from app.client.transport import Transport
@@ -109,6 +110,27 @@ def test_a_lost_answer_is_asked_for_again() -> None:
         api_of(server).report("an-id", "uploaded")
         bodies = [json.loads(asked.body) for asked in server.asked]
     assert bodies == [{"id": "an-id", "status": "uploaded"}] * 2
+
+
+def test_many_reports_are_typed_each_by_itself() -> None:
+    problem = {"code": "storage_unavailable", "status": 500, "retry_after": 3}
+    other = "0199f3a1-7c20-7d52-8a07-5e61b0c4d9aa"
+    items = [
+        {"id": EXAMPLE["id"], "file": EXAMPLE, "problem": None},
+        {"id": other, "file": None, "problem": problem},
+    ]
+    with stub_server(lambda _: Told(200, {"items": items})) as server:
+        api = api_of(server)
+        file, refused = api.uploaded([str(EXAMPLE["id"]), other])
+        with pytest.raises(Unintelligible):
+            api.uploaded([other])
+        asked = server.asked[0]
+    assert (asked.method, asked.path) == ("PUT", "/file-statuses")
+    assert json.loads(asked.body)["items"][1] == {"id": other, "status": "uploaded"}
+    assert isinstance(file, File)
+    assert isinstance(refused, Refused)
+    assert (refused.code, refused.status, refused.passes) == ("storage_unavailable", 500, True)
+    assert not Refused(409, {"code": "object_missing"}).passes
 
 
 @pytest.mark.parametrize(

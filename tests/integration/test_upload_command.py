@@ -51,6 +51,13 @@ def journals(at: Shell) -> list[Path]:
     return list((at.directory / "state/slipway/uploads").iterdir())
 
 
+async def reports(at: Shell) -> float:
+    """Files that were reported together, whoever's."""
+    lines = (await at.user.call("GET", "/metrics")).text.splitlines()
+    counted = [line for line in lines if line.startswith("slipway_status_reports_total")]
+    return sum(float(line.rpartition(" ")[2]) for line in counted)
+
+
 async def killed(process: asyncio.subprocess.Process, parts: Parts) -> None:
     """By SIGKILL, as a crash would."""
     process.kill()
@@ -71,6 +78,7 @@ class TestFolder:
         assert (done.code, len(done.lines)) == (0, len(contents)), done.err
         assert {line["path"] for line in done.lines} == contents.keys()
         assert at.service.calls["POST presigned-urls"] == 1
+        assert at.service.calls["PUT file-status"] == 0, "they are reported together"
         assert at.proxy.calls["PUT"] == len(contents)
         for line in done.lines:
             if line["path"] in ("all/übung/文件.txt", "all/empty"):
@@ -113,6 +121,7 @@ class TestFolder:
         write(at, "all/good.txt")
         write(at, "all/bad.txt").unlink()
         (at.directory / "all/bad.txt").symlink_to("later")
+        before = await reports(at)
         assert (await at.upload("all")).code == 1
         write(at, "all/later")
 
@@ -121,7 +130,7 @@ class TestFolder:
         assert (done.code, len(done.lines)) == (0, 3), done.err
         assert len(await at.files()) == 3
         assert at.proxy.calls["PUT"] == 3
-        assert at.service.calls["PUT file-status"] == 3, "nor is it asked about"
+        assert await reports(at) - before == 3, "nor is it asked about"
 
     async def test_after_kill_9_what_had_arrived_is_not_sent_again(self, at: Shell) -> None:
         for name in ("all/a", "all/b", "all/c"):
@@ -148,6 +157,52 @@ class TestFolder:
         assert at.proxy.calls["PUT"] == 3, "the first was there, and is only reported"
         statuses = [(await at.user.look(line))["status"] for line in done.lines]
         assert statuses == ["uploaded"] * 3
+
+    async def test_what_an_earlier_run_had_sent_is_reported_together(self, at: Shell) -> None:
+        for number in range(30):
+            write(at, f"all/{number}")
+        lost, over = asyncio.Event(), asyncio.Event()
+
+        async def losing_the_last(call: chaos.Call, forward: chaos.Forward) -> chaos.Answer | None:
+            answer = await forward(call)
+            if at.proxy.calls["PUT"] == 30:
+                lost.set()
+                await over.wait()
+            return answer
+
+        at.proxy.weather = losing_the_last
+        process = await at.start("upload", "all", "--parallel", "1")
+        async with asyncio.timeout(DEADLINE):
+            await lost.wait()
+        process.kill()
+        await process.communicate()
+        over.set()
+        at.proxy.weather = chaos.fair
+        assert at.service.calls["PUT file-status"] == 0
+        at.service.calls.clear()
+
+        done = await at.upload("all")
+
+        assert (done.code, len(done.lines)) == (0, 30), done.err
+        assert at.proxy.calls["PUT"] == 30, "nothing is sent again"
+        assert at.service.calls["PUT file-statuses"] == 1
+        assert at.service.calls["POST presigned-urls"] == 0
+        assert len(await at.files()) == 30
+
+    async def test_what_the_service_does_not_find_keeps_its_code(self, at: Shell) -> None:
+        for name in ("all/a", "all/b", "all/c"):
+            write(at, name)
+
+        async def lying(call: chaos.Call, forward: chaos.Forward) -> chaos.Answer | None:
+            return chaos.Answer(200)
+
+        at.proxy.weather = first(1, lying, then=chaos.fair)
+        done = await at.upload("all", "--parallel", "1")
+
+        assert done.code == 1
+        codes = {line["path"]: line["error"] and line["error"]["code"] for line in done.lines}
+        assert codes == {"all/a": "object_missing", "all/b": None, "all/c": None}
+        assert (await at.upload("all")).code == 0, "the same command again sends it"
 
     async def test_a_file_that_the_policy_refuses_stops_no_other(
         self, settings: Settings, tmp_path: Path
