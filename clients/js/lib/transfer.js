@@ -96,8 +96,7 @@ export class Transfer {
       try {
         await this.#sent(() => this.record, this.file);
         this.tell("verifying");
-        const { id } = this.record;
-        return await this.valve.run((signal) => this.tools.api.report(id, "uploaded", { signal }));
+        return await this.#reported();
       } catch (error) {
         if (!left || !(error.isOfUrl || error.code === "object_missing")) throw error;
         this.meter.begin(0);
@@ -105,6 +104,11 @@ export class Transfer {
         this.tell("sending");
       }
     }
+  }
+
+  #reported() {
+    const report = () => this.tools.reports.uploaded(this.record.id);
+    return this.valve.run((signal) => patiently(report, signal));
   }
 
   /** A URL of a whole file that ended is not signed again: its record ends, and another begins. */
@@ -183,7 +187,7 @@ export class Transfer {
 
   #ended({ id, multipart }) {
     const { api } = this.tools;
-    return multipart ? api.abort(id) : api.report(id, "failed", { reason: "given up" });
+    return multipart ? api.abort(id) : api.failed(id, "given up");
   }
 
   #forget() {
