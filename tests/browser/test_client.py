@@ -235,11 +235,12 @@ async def test_one_bad_file_of_a_batch_fails_alone(
     assert codes == [None, "invalid_request", None]
 
 
+@pytest.mark.parametrize("size", [1000, 20 * MIB], ids=["whole", "parts"])
 async def test_expired_urls_are_replaced(
-    client: ClientPage, person: Person, tmp_path: Path, console: Console
+    client: ClientPage, person: Person, tmp_path: Path, console: Console, size: int
 ) -> None:
     console.allow(HTTP_TROUBLE)
-    path = written(tmp_path / "film.bin", 20 * MIB)
+    path = written(tmp_path / "film.bin", size)
     refused: list[int] = []
     client.page.on("response", lambda r: refused.append(r.status) if r.status == 403 else None)
     client.cable.freeze()
