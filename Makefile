@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 .PHONY: help run test test-browser check bench bench-upload bench-browser openapi requirements clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 # `exec`, here and below: Ctrl-C and SIGTERM reach the program itself, not a shell before it.
 run: $(INSTALLED) ## Start everything (settings as usual: PORT=9000 make run)
