@@ -15,22 +15,27 @@ _CRC32 = Model("CRC32")
 _BLOCK = 1024**2
 
 
+def crc32(data: bytes | memoryview, before: int = 0) -> int:
+    """CRC32 of what `before` is that of, followed by `data`."""
+    return int(_CRC32.calc(data, before))
+
+
 def crc32_of(source: Source, on_read: Callable[[int], None]) -> int:
     """CRC32 of the bytes; `on_read` hears of each further number of them.
 
     Raises `OSError` and `FileChanged`.
     """
-    checksum, buffer = _CRC32.calc(b""), memoryview(bytearray(_BLOCK))
+    checksum, buffer = 0, memoryview(bytearray(_BLOCK))
     with source.opened() as file:
         while count := file.readinto(buffer):  # type: ignore[attr-defined]
-            checksum = _CRC32.calc(buffer[:count], checksum)
+            checksum = crc32(buffer[:count], checksum)
             on_read(count)
-    return int(checksum)
+    return checksum
 
 
-def declared(crc32: int) -> dict[str, str]:
+def declared(checksum: int) -> dict[str, str]:
     """As the service wants it: base64 of the big-endian bytes.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
     """
-    return {"algorithm": "crc32", "value": base64.b64encode(crc32.to_bytes(4, "big")).decode()}
+    return {"algorithm": "crc32", "value": base64.b64encode(checksum.to_bytes(4, "big")).decode()}

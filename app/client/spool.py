@@ -2,11 +2,11 @@
 
 import os
 import tempfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
+from app.client.digest import crc32
 from app.client.source import Source
 
 _BLOCK = 1024**2
@@ -21,7 +21,7 @@ def spooled(stream: BinaryIO, name: str) -> Iterator[Source]:
     with tempfile.TemporaryFile(buffering=0) as file:
         checksum = 0
         while block := stream.read(_BLOCK):
-            checksum = zlib.crc32(block, checksum)
+            checksum = crc32(block, checksum)
             _write(file, block)
         found = os.fstat(file.fileno())
         path = f"/dev/fd/{file.fileno()}"

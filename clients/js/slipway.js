@@ -5,6 +5,7 @@ import { Checksums } from "./lib/checksums.js";
 import { Creation } from "./lib/creation.js";
 import { Journal } from "./lib/journal.js";
 import { Pace } from "./lib/pace.js";
+import { Reports } from "./lib/reports.js";
 import { Upload } from "./lib/upload.js";
 
 export * from "./lib/errors.js";
@@ -18,6 +19,7 @@ export class Slipway {
     this.#tools = {
       api,
       creation: new Creation(api),
+      reports: new Reports(api),
       journal: new Journal(api.baseUrl),
       checksums: new Checksums(),
       pace: new Pace(),

@@ -82,14 +82,6 @@ class Shell:
     def token(self) -> str:
         return token_for(self.user.subject)
 
-    def anew(self, directory: Path) -> "Shell":
-        """Another user of the same service, in fair weather at the time of day."""
-        self.proxy.weather = fair
-        self.proxy.calls.clear()
-        self.service.calls.clear()
-        self.clock.offset = timedelta(0)
-        return dataclasses.replace(self, directory=directory, user=Uploader(self.user.api), env={})
-
     async def start(self, *arguments: str, **more: Any) -> asyncio.subprocess.Process:
         """`python -m app ARGUMENTS` with its address and token in the environment."""
         bare = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}

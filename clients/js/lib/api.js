@@ -42,8 +42,15 @@ export class Api {
     return this.#call("POST", `/files/${id}/complete`, { signal });
   }
 
-  report(id, status, { reason, signal } = {}) {
-    return this.#call("PUT", "/file-status", { body: { id, status, reason }, signal });
+  failed(id, reason) {
+    return this.#call("PUT", "/file-status", { body: { id, status: "failed", reason } });
+  }
+
+  /** For each of the ids `{file}` or `{problem}`; tried once. */
+  async reportUploaded(ids) {
+    const body = { items: ids.map((id) => ({ id, status: "uploaded" })) };
+    const once = () => this.#authorized("PUT", "/file-statuses", { body });
+    return (await this.#gate.run(once)).items;
   }
 
   abort(id) {

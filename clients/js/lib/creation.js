@@ -25,9 +25,14 @@ export class Creation {
     this.#api = api;
   }
 
+  /** A fresh record for the wish at once. */
+  async one(wish) {
+    return (await this.#api.create([wish], randomKey()))[0];
+  }
+
   /** A fresh record for the wish. Raises what the service says. Call `over` when it is done with. */
   of(wish, valve) {
-    if (wish.file_size >= SMALL) return this.#api.create([wish], randomKey()).then(([file]) => file);
+    if (wish.file_size >= SMALL) return this.one(wish);
     return new Promise((resolve, reject) => {
       this.#pending.push({ wish, valve, resolve, reject });
       this.look();

@@ -78,39 +78,47 @@ export class Transfer {
     const checksum =
       algorithm &&
       (await this.valve.run((signal) => this.tools.checksums.of(this.file, algorithm, signal)));
-    const former = this.wish;
     this.wish = wishFor(this.file, this.options, checksum);
     await this.valve.open();
     // Not given up half-way, or there would be a record that nobody knows.
-    this.record = await this.tools.creation.of(this.wish, this.valve);
-    if (former) this.tools.creation.over(former);
-    this.endsAt = performance.now() + 1000 * this.record.expires_in;
+    this.#began(await this.tools.creation.of(this.wish, this.valve));
     if (this.record.multipart && this.#fingerprint) {
       await this.tools.journal.note(this.#fingerprint, this.record.id);
     }
   }
 
+  #began(record) {
+    this.record = record;
+    this.endsAt = performance.now() + 1000 * record.expires_in;
+  }
+
   async #sendWhole() {
     for (let left = ROUNDS - 1; ; left--) {
-      if (performance.now() > this.endsAt) await this.#renew();
       try {
-        await this.#sent(() => this.record, this.file);
+        await this.#sent(() => this.#address(), this.file);
         this.tell("verifying");
-        const { id } = this.record;
-        return await this.valve.run((signal) => this.tools.api.report(id, "uploaded", { signal }));
+        return await this.#reported();
       } catch (error) {
         if (!left || !(error.isOfUrl || error.code === "object_missing")) throw error;
         this.meter.begin(0);
-        if (error.isOfUrl) await this.#renew();
+        if (error.isOfUrl) this.endsAt = 0;
         this.tell("sending");
       }
     }
   }
 
+  #reported() {
+    const report = () => this.tools.reports.uploaded(this.record.id);
+    return this.valve.run((signal) => patiently(report, signal));
+  }
+
   /** A URL of a whole file that ended is not signed again: its record ends, and another begins. */
-  async #renew() {
-    await this.valve.run(() => this.#ended(this.record));
-    await this.#create();
+  async #address() {
+    if (performance.now() > this.endsAt) {
+      await this.#ended(this.record);
+      this.#began(await this.tools.creation.one(this.wish));
+    }
+    return this.record;
   }
 
   async #sendParts(missing) {
@@ -183,7 +191,7 @@ export class Transfer {
 
   #ended({ id, multipart }) {
     const { api } = this.tools;
-    return multipart ? api.abort(id) : api.report(id, "failed", { reason: "given up" });
+    return multipart ? api.abort(id) : api.failed(id, "given up");
   }
 
   #forget() {
