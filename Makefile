@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-browser check bench bench-upload openapi requirements clean
+.PHONY: help run test test-browser check bench bench-upload bench-browser openapi requirements clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 # `exec`, here and below: Ctrl-C and SIGTERM reach the program itself, not a shell before it.
 run: $(INSTALLED) ## Start everything (settings as usual: PORT=9000 make run)
@@ -38,6 +38,9 @@ bench: $(INSTALLED) ## Measure; prints ratios of one run
 
 bench-upload: $(INSTALLED) ## Move 2 GiB up and down, beside aws-cli
 	@exec $(BIN)/python -m benchmarks upload
+
+bench-browser: $(INSTALLED) ## Move 1 GiB from Chromium, which must be installed
+	@exec $(BIN)/python -m benchmarks browser
 
 openapi: $(INSTALLED) ## Accept the present OpenAPI document as the snapshot
 	$(BIN)/python -m app openapi > docs/openapi.json.new

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 
 from benchmarks import (
+    browser,
     events,
     listing,
     memory,
@@ -36,7 +37,10 @@ BENCHMARKS: Mapping[str, Callable[[Stage], list[Outcome]]] = {
     "memory": memory.measure,
     "listing": listing.measure,
 }
-LARGE: Mapping[str, Callable[[Stage], list[Outcome]]] = {"upload": upload.measure}
+LARGE: Mapping[str, Callable[[Stage], list[Outcome]]] = {
+    "upload": upload.measure,
+    "browser": browser.measure,
+}
 
 
 def main(names: Sequence[str]) -> int:

@@ -24,6 +24,14 @@ from tests.e2e.running import Service
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+COUNT_WHAT_WORKERS_ARE_ASKED = """() => {
+  const { postMessage } = Worker.prototype;
+  window.asked = 0;
+  Worker.prototype.postMessage = function (...given) {
+    window.asked++;
+    return postMessage.apply(this, given);
+  };
+}"""
 HTTP_TROUBLE = "Failed to load resource|blocked by CORS policy|net::ERR"
 
 
@@ -138,6 +146,8 @@ async def test_a_reload_sends_only_what_is_missing(
     assert record["id"] == pending["id"]
     assert not {part["part_number"] for part in held} & set(client.sent_parts)
     assert len(client.sent_parts) <= 20 - len(held)
+    begun = await client.page.evaluate("seen[0].find(at => at.state === 'sending').loaded")
+    assert begun >= sum(part["size"] for part in held)
     assert is_stored(person, record, path)
 
 
@@ -255,6 +265,25 @@ async def test_expired_urls_are_replaced(
     assert 403 in refused
 
 
+async def test_a_url_that_is_refused_before_its_end_is_replaced(
+    client: ClientPage, person: Person, tmp_path: Path, console: Console
+) -> None:
+    console.allow(HTTP_TROUBLE)
+    left = [403]
+
+    async def refused(route: Route) -> None:
+        if route.request.method != "PUT" or not left:
+            return await route.fallback()
+        headers = {"Access-Control-Allow-Origin": "*"}
+        return await route.fulfill(status=left.pop(), headers=headers)
+
+    await client.page.route(f"{client.cable.url}/**", refused)
+    path = written(tmp_path / "note.txt", 1000)
+    await client.begin(path)
+    assert is_stored(person, await client.record(), path)
+    assert [file["status"] for file in person.files()] == ["uploaded", "failed"]
+
+
 async def test_a_lost_answer_is_no_second_upload(
     client: ClientPage, person: Person, tmp_path: Path, console: Console
 ) -> None:
@@ -336,10 +365,11 @@ async def test_a_checksum_is_declared(
 ) -> None:
     client = await ClientPage.opened(page, site, person, cable, own=own)
     path = written(tmp_path / "note.bin", 5_000_001)
+    await page.evaluate(COUNT_WHAT_WORKERS_ARE_ASKED)
     await client.begin(path, checksum=algorithm)
     record = await client.record()
     assert record["checksum"]["algorithm"] == algorithm
-    assert len(page.workers) == (1 if own else 0)
+    assert await page.evaluate("asked") == (1 if own else 0)
     assert is_stored(person, record, path)
 
 
