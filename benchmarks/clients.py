@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -25,9 +26,14 @@ _KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR")
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """`seconds` from start to end, `peak` resident bytes, and what was printed."""
+    """`seconds` from start to end, `peak` resident bytes, and what was printed.
+
+    `busy` are seconds of a processor for the command, `store_busy` for the store meanwhile.
+    """
 
     seconds: float
+    busy: float
+    store_busy: float
     peak: int
     output: str
 
@@ -61,7 +67,7 @@ def _timed(stage: Stage, command: Sequence[str], given: Mapping[str, str]) -> Ru
     home = {"HOME": str(stage.directory), "XDG_STATE_HOME": str(stage.directory / "state")}
     os.sync()  # what was written before is not this command's to wait for
     with tempfile.TemporaryFile("w+") as output:
-        begun = time.monotonic()
+        begun, busy, store_busy = time.monotonic(), _children_busy(), _store_busy()
         process = psutil.Popen(
             command,
             cwd=stage.directory,
@@ -72,11 +78,24 @@ def _timed(stage: Stage, command: Sequence[str], given: Mapping[str, str]) -> Ru
         )
         peak = _watched(process)
         seconds = time.monotonic() - begun
+        busy, store_busy = _children_busy() - busy, _store_busy() - store_busy
         output.seek(0)
         said = output.read()
     if process.returncode:
         raise RuntimeError(f"{command[0]} failed:\n{said[-2000:]}")
-    return Run(seconds, peak, said)
+    return Run(seconds, busy, store_busy, peak, said)
+
+
+def _children_busy() -> float:
+    """Of those that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _store_busy() -> float:
+    [store] = [child for child in psutil.Process().children() if child.name() == "weed"]
+    times = store.cpu_times()
+    return float(times.user + times.system)
 
 
 def _watched(process: psutil.Popen) -> int:

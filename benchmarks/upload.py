@@ -107,15 +107,24 @@ def _outcomes(ours: Sequence[Pair], theirs: Sequence[Pair]) -> list[Outcome]:
 
 
 def _print(pairs: dict[str, list[Pair]]) -> None:
-    print(f"\n{SIZE} MiB, seconds of each round, most resident memory, SHA-256 read back")
+    print(f"\n{SIZE} MiB, seconds of each round, most resident memory, SHA-256 read back,")
+    print("and seconds of a processor for a GiB: those of the client, and of the store meanwhile")
     for name, rounds in pairs.items():
         for way, runs in (("up", [p.up for p in rounds]), ("down", [p.down for p in rounds])):
             times = "  ".join(f"{run.seconds:6.2f}" for run in runs)
             peak = max(run.peak for run in runs) / MEGABYTE
-            print(f"{name:14} {way:5} {times}  median {_median(runs):6.2f}  {peak:5.1f} MB")
+            busy = "  ".join(f"{each:5.2f}" for each in _busy(runs))
+            print(f"{name:14} {way:5} {times}  median {_median(runs):6.2f}  {peak:5.1f} MB  {busy}")
     ours, theirs = pairs.values()
     ratio = _median([pair.down for pair in theirs]) / _median([pair.down for pair in ours])
     print(f"Down, for information: time of aws s3 cp / ours {ratio:.2f}")
+
+
+def _busy(runs: Sequence[Run]) -> tuple[float, float]:
+    """Medians, for a GiB."""
+    part = SIZE / 1024
+    client, store = ([run.busy for run in runs], [run.store_busy for run in runs])
+    return statistics.median(client) / part, statistics.median(store) / part
 
 
 def _median(runs: Sequence[Run]) -> float:

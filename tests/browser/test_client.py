@@ -146,6 +146,8 @@ async def test_a_reload_sends_only_what_is_missing(
     assert record["id"] == pending["id"]
     assert not {part["part_number"] for part in held} & set(client.sent_parts)
     assert len(client.sent_parts) <= 20 - len(held)
+    begun = await client.page.evaluate("seen[0].find(at => at.state === 'sending').loaded")
+    assert begun >= sum(part["size"] for part in held)
     assert is_stored(person, record, path)
 
 
@@ -261,6 +263,25 @@ async def test_expired_urls_are_replaced(
     client.cable.thaw()
     assert is_stored(person, await client.record(), path)
     assert 403 in refused
+
+
+async def test_a_url_that_is_refused_before_its_end_is_replaced(
+    client: ClientPage, person: Person, tmp_path: Path, console: Console
+) -> None:
+    console.allow(HTTP_TROUBLE)
+    left = [403]
+
+    async def refused(route: Route) -> None:
+        if route.request.method != "PUT" or not left:
+            return await route.fallback()
+        headers = {"Access-Control-Allow-Origin": "*"}
+        return await route.fulfill(status=left.pop(), headers=headers)
+
+    await client.page.route(f"{client.cable.url}/**", refused)
+    path = written(tmp_path / "note.txt", 1000)
+    await client.begin(path)
+    assert is_stored(person, await client.record(), path)
+    assert [file["status"] for file in person.files()] == ["uploaded", "failed"]
 
 
 async def test_a_lost_answer_is_no_second_upload(

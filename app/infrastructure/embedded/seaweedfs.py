@@ -52,6 +52,9 @@ _OPTIONS = {
     "volume.max": "10000",
     "master.volumeSizeLimitMB": "1024",
     "volume.preStopSeconds": "0",
+    # Objects are kept in chunks of this size, of which it holds several for each request: 4, its
+    # own choice, make it 0.9 GB resident after parallel uploads, and these 0.3.
+    "filer.maxMB": "2",
 }
 
 
