@@ -186,7 +186,7 @@ def test_a_taken_port_is_refused_before_anything_starts(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as holder:
         port = str(holder.getsockname()[1])
         with started(tmp_path, PORT=port) as service:
-            assert service.wait_until_ended() == 1
+            assert service.wait_until_ended() == 2
             assert service.errors.count("\n") == 1
             assert port in service.errors
             assert not service.data_dir.exists()
@@ -194,14 +194,14 @@ def test_a_taken_port_is_refused_before_anything_starts(tmp_path: Path) -> None:
 
 def test_a_wrong_setting_is_one_line(tmp_path: Path) -> None:
     with started(tmp_path, **PRODUCTION, UPLOAD_POLICIES_FILE="missing.toml") as service:
-        assert service.wait_until_ended() == 1
+        assert service.wait_until_ended() == 2
         assert "missing.toml" in service.errors.splitlines()[-1]
         assert "Traceback" not in service.errors
 
 
 def test_a_wrong_setting_is_known_before_the_workers_start(tmp_path: Path) -> None:
     with started(tmp_path, **PRODUCTION, WORKERS="2", RATE_LIMIT="nonsense") as service:
-        assert service.wait_until_ended() == 1
+        assert service.wait_until_ended() == 2
         assert service.errors.startswith("slipway: RATE_LIMIT is 'nonsense'")
         assert service.errors.count("\n") == 1
         assert service.output == ""

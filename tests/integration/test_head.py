@@ -1,7 +1,7 @@
 """HeadObject by our own hand: what boto3 would have sent, found and said."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -194,10 +194,10 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> OfTheEnvironment:
     return OfTheEnvironment(monkeypatch)
 
 
-@pytest.fixture
-def quiet() -> Iterator[None]:
+@pytest_asyncio.fixture(loop_scope="session")
+async def quiet() -> AsyncIterator[None]:
     """asyncio's server tells its loop of every handshake that fails, on purpose here."""
-    loop = asyncio.get_event_loop()
+    loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda *_: None)
     yield
     loop.set_exception_handler(None)

@@ -3,13 +3,14 @@
 import asyncio
 import ssl
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from app.domain.webhook import Outcome
 from app.domain.webhook_address import AddressRule
@@ -273,10 +274,10 @@ def certificates(tmp_path: Path) -> Certificates:
     return Certificates(tmp_path, "hook.example", "127.0.0.9")
 
 
-@pytest.fixture
-def quiet() -> Iterator[None]:
+@pytest_asyncio.fixture(loop_scope="session")
+async def quiet() -> AsyncIterator[None]:
     """asyncio's server tells its loop of every handshake that fails, on purpose here."""
-    loop = asyncio.get_event_loop()
+    loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda *_: None)
     yield
     loop.set_exception_handler(None)
