@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 
 from app.infrastructure.embedded.errors import EngineError
-from app.infrastructure.embedded.keeper import kept
 from app.infrastructure.embedded.lock import is_locked, locked
+from app.infrastructure.keeper import kept
 from app.settings import Settings, StorageType
 
 if TYPE_CHECKING:

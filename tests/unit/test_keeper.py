@@ -5,9 +5,9 @@ import threading
 import pytest
 from structlog.testing import capture_logs
 
-from app.infrastructure.embedded import keeper
+from app.infrastructure import keeper
 from app.infrastructure.embedded.errors import EngineError
-from app.infrastructure.embedded.keeper import kept
+from app.infrastructure.keeper import kept
 
 PATIENCE = 60.0
 
