@@ -13,6 +13,7 @@ pytest_plugins = [
     "tests.support.aws",
     "tests.support.multipart",
     "tests.support.doctor",
+    "tests.support.certificates",
 ]
 
 

@@ -194,17 +194,8 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> OfTheEnvironment:
     return OfTheEnvironment(monkeypatch)
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def quiet() -> AsyncIterator[None]:
-    """asyncio's server tells its loop of every handshake that fails, on purpose here."""
-    loop = asyncio.get_running_loop()
-    loop.set_exception_handler(lambda *_: None)
-    yield
-    loop.set_exception_handler(None)
-
-
 async def test_certificates_are_those_that_aws_ca_bundle_trusts(
-    environment: OfTheEnvironment, tmp_path: Path, quiet: None
+    environment: OfTheEnvironment, tmp_path: Path, quiet_handshakes: None
 ) -> None:
     certificates = Certificates(tmp_path, "localhost", "127.0.0.1")
     async with receiving(certificates.server) as store:

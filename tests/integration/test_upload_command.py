@@ -65,6 +65,16 @@ async def killed(process: asyncio.subprocess.Process, parts: Parts) -> None:
     parts.over.set()
 
 
+async def killed_upon(at: Shell, moment: asyncio.Event) -> None:
+    """An upload of `all`, file by file, whose process dies then; the weather is fair again."""
+    process = await at.start("upload", "all", "--parallel", "1")
+    async with asyncio.timeout(DEADLINE):
+        await moment.wait()
+    process.kill()
+    await process.communicate()
+    at.proxy.weather = chaos.fair
+
+
 class TestFolder:
     async def test_everything_in_it_arrives_in_one_batch(self, at: Shell) -> None:
         contents = {f"all/{n % 7}/file {n}.txt": f"{n}".encode() for n in range(300)}
@@ -134,13 +144,8 @@ class TestFolder:
             await over.wait()
 
         at.proxy.weather = never_answering
-        process = await at.start("upload", "all", "--parallel", "1")
-        async with asyncio.timeout(DEADLINE):
-            await stored.wait()
-        process.kill()
-        await process.communicate()
+        await killed_upon(at, stored)
         over.set()
-        at.proxy.weather = chaos.fair
 
         done = await at.upload("all")
 
@@ -162,13 +167,8 @@ class TestFolder:
             return answer
 
         at.proxy.weather = losing_the_last
-        process = await at.start("upload", "all", "--parallel", "1")
-        async with asyncio.timeout(DEADLINE):
-            await lost.wait()
-        process.kill()
-        await process.communicate()
+        await killed_upon(at, lost)
         over.set()
-        at.proxy.weather = chaos.fair
         assert at.service.calls["PUT file-status"] == 0
         at.service.calls.clear()
 

@@ -10,7 +10,6 @@ from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from app.domain.webhook import Outcome
 from app.domain.webhook_address import AddressRule
@@ -274,15 +273,6 @@ def certificates(tmp_path: Path) -> Certificates:
     return Certificates(tmp_path, "hook.example", "127.0.0.9")
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def quiet() -> AsyncIterator[None]:
-    """asyncio's server tells its loop of every handshake that fails, on purpose here."""
-    loop = asyncio.get_running_loop()
-    loop.set_exception_handler(lambda *_: None)
-    yield
-    loop.set_exception_handler(None)
-
-
 def hook(*_: object) -> list[str]:
     return ["127.0.0.1"]
 
@@ -297,7 +287,7 @@ async def test_tls_verifies_the_name_though_the_address_is_dialled(
 
 
 async def test_the_certificate_of_another_name_is_refused(
-    certificates: Certificates, quiet: None
+    certificates: Certificates, quiet_handshakes: None
 ) -> None:
     async with receiving(certificates.server) as receiver:
         url = receiver.url(host="other.example")
@@ -306,7 +296,9 @@ async def test_the_certificate_of_another_name_is_refused(
     assert receiver.received == []
 
 
-async def test_an_unknown_authority_is_refused(certificates: Certificates, quiet: None) -> None:
+async def test_an_unknown_authority_is_refused(
+    certificates: Certificates, quiet_handshakes: None
+) -> None:
     async with receiving(certificates.server) as receiver:
         outcome = await post(receiver.url(host="hook.example"), names=hook)
     assert "certificate does not verify" in (outcome.error or "")

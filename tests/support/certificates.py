@@ -1,10 +1,13 @@
 """Certificates that nobody trusts unless told to."""
 
+import asyncio
 import ipaddress
 import ssl
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest_asyncio
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -35,3 +38,12 @@ class Certificates:
         self.server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.server.load_cert_chain(self.file)
         self.client = ssl.create_default_context(cafile=str(self.file))
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def quiet_handshakes() -> AsyncIterator[None]:
+    """asyncio's server tells its loop of every handshake that fails, on purpose here."""
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda *_: None)
+    yield
+    loop.set_exception_handler(None)
