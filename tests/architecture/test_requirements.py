@@ -1,6 +1,7 @@
 """The pinned requirements follow from the short lists (checked without a registry)."""
 
 import ast
+import json
 import re
 import sys
 from importlib.metadata import packages_distributions
@@ -71,3 +72,9 @@ def test_development_runs_the_versions_of_production() -> None:
 )
 def test_no_registry_is_named(name: str) -> None:
     assert "://" not in (ROOT / name).read_text()
+
+
+def test_no_registry_of_npm_is_named() -> None:
+    lock = json.loads((ROOT / "tests/browser/package-lock.json").read_text())
+    taken_from = [package.get("resolved", "") for package in lock["packages"].values()]
+    assert [place for place in taken_from if ":" in place] == []

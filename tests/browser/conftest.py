@@ -5,7 +5,8 @@ page writes to its console as an error, or throws, fails its test; one that prov
 which with `console.allow`.
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -13,6 +14,7 @@ from playwright.async_api import Browser, BrowserContext, Page
 
 from tests.browser.chromium import launched
 from tests.browser.console import Console
+from tests.browser.npm import Npm, installed
 from tests.browser.people import Person
 from tests.browser.site import Site, site_of
 from tests.browser.store import StoreCable, settings_for, store_cable, store_port
@@ -43,6 +45,26 @@ def service(
     with running(directory, **settings_for(site, cable)) as service:
         cable.lead_to(store_port(service))
         yield service
+
+
+@pytest.fixture(scope="session")
+def npm() -> Npm:
+    """The packages of package-lock.json, installed once."""
+    return installed()
+
+
+@pytest.fixture(scope="session")
+def bundle(
+    npm: Npm, site: Site, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[Path, str], str]:
+    """Bundles a script with the packages that it imports; gives the URL of the module."""
+
+    def bundled(script: Path, name: str) -> str:
+        directory = tmp_path_factory.mktemp(name)
+        npm.bundle(script, directory)
+        return f"{site.mount(name, directory)}/{script.name}"
+
+    return bundled
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

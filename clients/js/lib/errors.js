@@ -1,7 +1,7 @@
 /** What can go wrong. `code` is stable; the message is for people and holds no URL and no token. */
 
 export class SlipwayError extends Error {
-  constructor(code, message, { passes = false, retryAfter = null, cause } = {}) {
+  constructor(code, message, { passes = false, retryAfter = null, cause = undefined } = {}) {
     super(message, { cause });
     this.name = new.target.name;
     this.code = code;

@@ -21,7 +21,12 @@ export class Transfer {
 
   /** `valve` and `meter` are the upload's; `tell` hears "sending" and "verifying". */
   constructor(file, options, { valve, meter, tell }, tools) {
-    Object.assign(this, { file, options, valve, meter, tell, tools });
+    this.file = file;
+    this.options = options;
+    this.valve = valve;
+    this.meter = meter;
+    this.tell = tell;
+    this.tools = tools;
   }
 
   /** The record, verified. */
