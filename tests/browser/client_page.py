@@ -13,7 +13,6 @@ from tests.browser.site import Site
 from tests.browser.store import StoreCable
 
 CLIENT = Path(__file__).parents[2] / "clients" / "js"
-MIB = 2**20
 
 
 @dataclass

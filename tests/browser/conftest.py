@@ -5,13 +5,18 @@ page writes to its console as an error, or throws, fails its test; one that prov
 which with `console.allow`.
 """
 
+import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import boto3
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page
 
+from app.infrastructure.storage.client import client_config
+from app.settings import Settings
 from tests.browser.chromium import launched
 from tests.browser.console import Console
 from tests.browser.npm import Npm, installed
@@ -20,6 +25,9 @@ from tests.browser.site import Site, site_of
 from tests.browser.store import StoreCable, settings_for, store_cable, store_port
 from tests.e2e.running import Service, running
 from tests.support.processes import DEADLINE
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 
 @pytest.fixture(scope="session")
@@ -101,3 +109,19 @@ def person(service: Service, cable: StoreCable) -> Iterator[Person]:
     with Person.at(service) as person:
         yield person
     cable.restore()
+
+
+@pytest.fixture
+def store(service: Service) -> Iterator["S3Client"]:
+    """The embedded store, behind the service's back."""
+    (config,) = service.data_dir.rglob("s3.json")
+    keys = json.loads(config.read_text())["identities"][0]["credentials"][0]
+    settings = Settings(_env_file=None, s3_provider="seaweedfs")
+    s3 = boto3.Session(keys["accessKey"], keys["secretKey"]).client(
+        "s3",
+        endpoint_url=f"http://127.0.0.1:{store_port(service)}",
+        region_name="us-east-1",
+        config=client_config(settings),
+    )
+    yield s3
+    s3.close()

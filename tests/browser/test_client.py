@@ -1,25 +1,18 @@
 """The browser client in Chromium: files from disk, through a cable, into the real store."""
 
-import hashlib
-import json
-import random
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import boto3
 import pytest
 import pytest_asyncio
 from playwright.async_api import Page, Route
 
-from app.infrastructure.storage.client import client_config
-from app.settings import Settings
-from tests.browser.client_page import MIB, ClientPage
+from tests.browser.client_page import ClientPage
 from tests.browser.console import Console
+from tests.browser.files import MIB, is_stored, written
 from tests.browser.people import Person
 from tests.browser.site import Site
-from tests.browser.store import StoreCable, store_port
-from tests.e2e.running import Service
+from tests.browser.store import StoreCable
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -38,36 +31,6 @@ HTTP_TROUBLE = "Failed to load resource|blocked by CORS policy|net::ERR"
 @pytest_asyncio.fixture(loop_scope="session")
 async def client(page: Page, site: Site, person: Person, cable: StoreCable) -> ClientPage:
     return await ClientPage.opened(page, site, person, cable)
-
-
-@pytest.fixture
-def store(service: Service) -> Iterator["S3Client"]:
-    """The embedded store, behind the service's back."""
-    (config,) = service.data_dir.rglob("s3.json")
-    keys = json.loads(config.read_text())["identities"][0]["credentials"][0]
-    settings = Settings(_env_file=None, s3_provider="seaweedfs")
-    s3 = boto3.Session(keys["accessKey"], keys["secretKey"]).client(
-        "s3",
-        endpoint_url=f"http://127.0.0.1:{store_port(service)}",
-        region_name="us-east-1",
-        config=client_config(settings),
-    )
-    yield s3
-    s3.close()
-
-
-def written(path: Path, size: int, seed: int = 0) -> Path:
-    """A file of random bytes, the same for the same seed."""
-    noise = random.Random(seed)
-    with path.open("wb") as out:
-        for start in range(0, size, MIB):
-            out.write(noise.randbytes(min(MIB, size - start)))
-    return path
-
-
-def is_stored(person: Person, record: dict[str, Any], path: Path) -> bool:
-    content = person.content(record["id"])
-    return hashlib.sha256(content).digest() == hashlib.sha256(path.read_bytes()).digest()
 
 
 async def test_a_small_file_with_a_name_of_any_language(
