@@ -33,6 +33,7 @@ from app.repository.change_repository import ChangeRepository
 from app.repository.diagnosis.access import DatabaseAccess
 from app.repository.diagnosis.checks import database_checks
 from app.repository.file_storage_repository import FileStorageRepository
+from app.repository.history_repository import HistoryRepository
 from app.repository.job_repository import JobRepository
 from app.repository.parked_event_repository import ParkedEventRepository
 from app.repository.reconciliation import PostgresRecordSurvey
@@ -43,6 +44,7 @@ from app.service.delivery import DeliveryService
 from app.service.doctor import Doctor
 from app.service.explain import ExplainService
 from app.service.file_storage import FileStorageService
+from app.service.history import HistoryService
 from app.service.live import LiveService
 from app.service.live_hub import LiveHub
 from app.service.multipart import MultipartService
@@ -94,6 +96,7 @@ class Container(Services):
     webhooks: WebhookService
     deliveries: DeliveryService
     usage: UsageService
+    history: HistoryService
     usages: UsageRepository
     reconcile: ReconcileService
     live: LiveService
@@ -209,6 +212,7 @@ async def open_container(
                 on_disabled=metrics.webhook_disabled,
             ),
             usage=UsageService(usages),
+            history=HistoryService(HistoryRepository(database).outcomes, clock=clock),
             usages=usages,
             live=live,
             diagnosis=diagnosis,

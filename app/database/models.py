@@ -45,14 +45,18 @@ def _one_of(column: str, values: Iterable[str]) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({listed})", name=column)
 
 
-def _index(*columns: str, where: str | None = None) -> Any:  # ormar's annotation forgets indexes
-    return Index(None, *columns, postgresql_where=None if where is None else text(where))
+def _index(*columns: str, where: str | None = None, name: str | None = None) -> Any:
+    # ormar's annotation forgets indexes
+    return Index(name, *columns, postgresql_where=None if where is None else text(where))
 
 
 _LISTED = "deleted_at IS NULL"
+_DELETED = "deleted_at IS NOT NULL"
 _PENDING = "status = 'pending'"
 MOVES = "from_status IS NOT NULL OR event = 'deleted'"
 """Which lines of the audit trail tell of a change that somebody may wait for."""
+TROUBLED = "disabled_at IS NOT NULL OR failing_since IS NOT NULL"
+"""Which webhooks are told nothing, or could not be told the last time."""
 
 
 class FileModel(ormar.Model):
@@ -75,6 +79,9 @@ class FileModel(ormar.Model):
             _index("owner", "policy", "id", where=_LISTED),
             _index("ends_at", "id", where=f"status = 'pending' AND {_LISTED}"),
             _index("remove_at", "id", where="remove_at IS NOT NULL"),
+            _index("status", "id", where=_LISTED),
+            _index("id", where=_DELETED, name="ix_files_deleted_id"),
+            _index("owner", "id", where=_DELETED, name="ix_files_deleted_owner_id"),
         ],
     )
 
@@ -203,7 +210,11 @@ class WebhookModel(ormar.Model):
     """`webhooks`: one row per `Webhook`; the `events` of one that wants them all are NULL."""
 
     ormar_config = _base.copy(  # type: ignore[pydantic-field]
-        tablename="webhooks", constraints=[_index("owner", "id")]
+        tablename="webhooks",
+        constraints=[
+            _index("owner", "id"),
+            _index("id", where=TROUBLED, name="ix_webhooks_troubled_id"),
+        ],
     )
 
     id: UUID = uuid_field(primary_key=True)
@@ -236,6 +247,12 @@ class WebhookDeliveryModel(ormar.Model):
             _index("webhook_id", "id"),
             _index("webhook_id", "due_at", "id", where=_PENDING),
             _index("webhook_id", "file_id", "id", where=_PENDING),
+            _index(
+                "webhook_id",
+                "id",
+                where="error IS NOT NULL",
+                name="ix_webhook_deliveries_erring_webhook_id_id",
+            ),
         ],
     )
 

@@ -18,10 +18,12 @@ from app.database.config import Database
 from app.database.engine import Connection
 from app.domain.change import Position, Whose
 from app.domain.file import FileEvent, FileRecord, FileStatus
+from app.domain.history import Interval, periods
 from app.domain.idempotency import IdempotencyClaim
 from app.domain.webhook import CLAIM_LIFE, Claim, Delivery
 from app.repository.change_repository import ChangeRepository
 from app.repository.file_storage_repository import FileStorageRepository
+from app.repository.history_repository import HistoryRepository
 from app.repository.reconciliation import PostgresRecordSurvey
 from app.repository.webhook_repository import PostgresWebhookRepository
 from tests.support.databases import opened
@@ -70,7 +72,7 @@ SET auto_explain.log_analyze = on
 CALLS = 7
 """PostgreSQL considers a generic plan from the sixth execution on."""
 
-BY_ID = {"pk_files", "ix_files_owner_id", "ix_files_owner_status_id"}
+BY_ID = {"pk_files", "ix_files_owner_id", "ix_files_owner_status_id", "ix_files_status_id"}
 """Each finds a file of an owner by its id without reading another row."""
 
 BY_FILE = {"ix_webhook_deliveries_webhook_id_file_id_id"}
@@ -371,3 +373,23 @@ async def test_what_is_counted_and_asked_of_a_suspect(filled: Database, plans: P
     assert indexes(await plans(lambda: survey.deletion_asked(entry.id))) == {
         "ix_file_events_file_id_id"
     }
+
+
+@pytest.mark.parametrize(
+    ("owner", "expected"),
+    [
+        (None, {"ix_files_status_id", "ix_files_deleted_id"}),
+        (MANY, {"ix_files_owner_status_id", "ix_files_deleted_owner_id"}),
+        (FEW, {"ix_files_owner_status_id", "ix_files_deleted_owner_id"}),
+    ],
+)
+async def test_uploads_over_time(
+    filled: Database, plans: Plans, owner: str | None, expected: set[str]
+) -> None:
+    """What is counted is read, and nothing else."""
+    history, hours = HistoryRepository(filled), periods(Interval.HOUR, 24, datetime.now(UTC))
+    nodes = await plans(lambda: history.outcomes(hours, owner))
+
+    assert indexes(nodes) == expected
+    assert {node["Node Type"] for node in nodes if "Index Name" in node} == {"Index Only Scan"}
+    assert not any(node.get("Rows Removed by Filter") for node in nodes)

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import uuid_utils.compat
 
@@ -39,3 +40,9 @@ def a_creation(record: FileRecord) -> FileEvent:
         to_status=FileStatus.PENDING,
         detail={"method": record.method.value},
     )
+
+
+def id_made_at(at: datetime) -> UUID:
+    """A UUIDv7 of that millisecond (RFC 9562 section 5.7)."""
+    rest = uuid_utils.compat.uuid7().int & ((1 << 80) - 1)
+    return UUID(int=round(at.timestamp() * 1000) << 80 | rest)
