@@ -16,6 +16,8 @@ import h11
 import httpx
 
 HOP_BY_HOP = {b"connection", b"keep-alive", b"transfer-encoding", b"content-length", b"expect"}
+CONTINUE = h11.InformationalResponse(status_code=100, headers=[])
+"""Without it botocore holds back the body of a PutObject for a second."""
 ERROR = '<?xml version="1.0" encoding="UTF-8"?><Error><Code>{}</Code><Message>-</Message></Error>'
 
 _QUERY = {
@@ -179,7 +181,7 @@ class ChaosProxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = h11.Connection(h11.SERVER)
-        call = await _read(connection, reader)
+        call = await _read(connection, reader, writer)
         if call is None:
             return
         self.calls[call.operation] += 1
@@ -200,10 +202,14 @@ class ChaosProxy:
         return Answer(answer.status_code, answer.content, answer.headers.raw)
 
 
-async def _read(connection: h11.Connection, reader: asyncio.StreamReader) -> Call | None:
+async def _read(
+    connection: h11.Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> Call | None:
     request, body = None, b""
     while not isinstance(event := connection.next_event(), h11.EndOfMessage):
         if event is h11.NEED_DATA:
+            if connection.they_are_waiting_for_100_continue:
+                writer.write(connection.send(CONTINUE) or b"")
             connection.receive_data(await reader.read(65536))
         elif isinstance(event, h11.Request):
             request = event
