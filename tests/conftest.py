@@ -6,6 +6,7 @@ import tempfile
 import pytest
 
 pytest_plugins = [
+    "tests.support.once",
     "tests.support.engines",
     "tests.support.databases",
     "tests.support.stores",

@@ -7,6 +7,7 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,9 @@ class Aws:
 
     endpoint_url: str
 
+    @cache  # noqa: B019 -- there is one for the session
     def root(self, service: str) -> Any:
+        """A client of that service."""
         return boto3.Session(*ROOT, region_name=REGION).client(
             service,  # type: ignore[call-overload]
             endpoint_url=self.endpoint_url,
