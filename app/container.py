@@ -102,6 +102,7 @@ class Container(Services):
     live: LiveService
     diagnosis: SharedDiagnosis
     pings: Mapping[str, Callable[[], Awaitable[None]]]
+    store_origin: Callable[[], Awaitable[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +233,7 @@ async def open_container(
                 "migrations": lambda: check_current(database),
                 "storage": store.ping,
             },
+            store_origin=store.public_origin,
         )
 
 

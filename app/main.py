@@ -27,7 +27,9 @@ from app.routers import (
 )
 from app.routers.body_limit import BodyLimitMiddleware
 from app.routers.client import mount_client
+from app.routers.console import mount_console
 from app.routers.cors import ProblemCors
+from app.routers.development_token import add_development_token, offers_development_token
 from app.routers.docs import mount_docs
 from app.routers.event_stream import ON_SHUTDOWN
 from app.routers.middleware import RequestMiddleware
@@ -72,9 +74,17 @@ def create_app(
         app.router.routes.extend(feature.router.routes)
     mount_docs(app)
     mount_client(app)
+    _add_console(app, settings)
     install_problem_handlers(app)
     _add_middleware(app, settings, metrics)
     return app
+
+
+def _add_console(app: FastAPI, settings: Settings) -> None:
+    offers_token = offers_development_token(settings)
+    if offers_token:
+        add_development_token(app, settings)
+    mount_console(app, development_token=offers_token)
 
 
 def _exempt_what_stays() -> None:

@@ -6,12 +6,8 @@ from shlex import quote
 
 from app.cli.errors import CommandError
 from app.cli.token import issue_token
+from app.infrastructure.development import SUBJECT, TOKEN_LIFETIME
 from app.settings import Settings
-
-TOKEN_LIFETIME = 24 * 3600
-"""Seconds: a working day."""
-
-SUBJECT = "developer"
 
 _POLL_INTERVAL = 0.05
 
@@ -43,7 +39,7 @@ def wait_until_it_answers(url: str) -> None:
 
 def banner(settings: Settings, url: str) -> str:
     """The address, and if this service can sign one a token and a line that uploads with it."""
-    lines = [f"Slipway serves on {url}", f"Manual: {url}/docs"]
+    lines = [f"Slipway serves on {url}", f"Console: {url}/console", f"Manual: {url}/docs"]
     try:
         token = issue_token(settings, SUBJECT, expires_in=TOKEN_LIFETIME)
     except CommandError as error:

@@ -44,8 +44,8 @@ def serve(
         wanted = with_jwt_secret(configured.model_copy(update={"port": port_of(listener)}))
         # While the engines start, the import of the application costs no time.
         with running_engines(wanted, meanwhile=lambda: check_application(wanted)) as settings:
-            _prepare(settings)
             url = url_of(listener)
+            _prepare(settings, url)
             if not settings.is_production:
                 _announce_later(settings, url)
             has_worker = not settings.is_production if worker is None else worker
@@ -69,14 +69,21 @@ def _exit(number: int, frame: FrameType | None) -> None:
     sys.exit(0)
 
 
-def _prepare(settings: Settings) -> None:
+def _prepare(settings: Settings, url: str) -> None:
     """Migrate, and set up the bucket: in production both are steps of their own."""
     if not settings.is_production:
         upgrade_database(settings)
     if settings.storage_type is StorageType.LOCAL:
         from app.infrastructure.storage.bucket import set_up_bucket
 
-        set_up_bucket(settings, settings.cors_origins or ("*",))
+        set_up_bucket(settings, _origins(settings, url))
+
+
+def _origins(settings: Settings, url: str) -> tuple[str, ...]:
+    """Whose pages may reach the store: CORS_ORIGINS and our own console; everybody's without."""
+    if not settings.cors_origins:
+        return ("*",)
+    return (*settings.cors_origins, url, f"http://localhost:{settings.port}")
 
 
 def _worker(settings: Settings, configured: Settings, url: str) -> AbstractContextManager[None]:

@@ -9,6 +9,13 @@ from pydantic import SecretStr
 
 from app.settings import Settings
 
+_KEPT_AS = "jwt_secret"
+SUBJECT = "developer"
+"""Whose files `make run` and the console's development token are for."""
+
+TOKEN_LIFETIME = 24 * 3600
+"""Seconds: a working day."""
+
 
 def with_jwt_secret(settings: Settings) -> Settings:
     """The settings, with a generated JWT_SECRET if no key to verify tokens is configured.
@@ -17,8 +24,19 @@ def with_jwt_secret(settings: Settings) -> Settings:
     """
     if settings.jwt_secret or settings.jwt_public_key or settings.jwt_jwks_url:
         return settings
-    secret = secret_file(settings.data_dir, "jwt_secret")
+    secret = secret_file(settings.data_dir, _KEPT_AS)
     return settings.model_copy(update={"jwt_secret": SecretStr(secret)})
+
+
+def has_generated_secret(settings: Settings) -> bool:
+    """Whether the service runs for development, on the secret that it generated for itself."""
+    if settings.is_production or settings.jwt_secret is None:
+        return False
+    kept = settings.data_dir / _KEPT_AS
+    try:
+        return kept.read_text(encoding="utf-8") == settings.jwt_secret.get_secret_value()
+    except OSError:
+        return False
 
 
 def secret_file(data_dir: Path, name: str) -> str:

@@ -1,30 +1,14 @@
 """The browser client: the ES modules of clients/js, for pages that take them from here."""
 
 from pathlib import Path
-from typing import Any
 
 from fastapi import FastAPI
-from starlette.responses import Response
-from starlette.staticfiles import StaticFiles
+
+from app.routers.modules import Modules
 
 MODULES = Path(__file__).parents[2] / "clients" / "js"
-
-_TYPES = {".js": "text/javascript; charset=utf-8", ".ts": "text/plain; charset=utf-8"}
-
-
-class _Modules(StaticFiles):
-    """Asked for by ETag each time: modules of two releases do not fit together."""
-
-    def file_response(self, full_path: Any, *args: Any, **options: Any) -> Response:
-        answer = super().file_response(full_path, *args, **options)
-        answer.headers["Cache-Control"] = "no-cache"
-        kind = _TYPES.get(Path(full_path).suffix)
-        # Python 3.11 has an outdated name for it; a 304 has no type.
-        if kind is not None and "content-type" in answer.headers:
-            answer.headers["Content-Type"] = kind
-        return answer
 
 
 def mount_client(app: FastAPI) -> None:
     """`/client/slipway.js` and what it imports."""
-    app.mount("/client", _Modules(directory=MODULES))
+    app.mount("/client", Modules(directory=MODULES))

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 from app.domain.file import UploadMethod
 from app.domain.ports import Capabilities, SignedParts, SignedRequest, UploadSpec
@@ -28,6 +29,15 @@ class S3Presigning:
     @property
     def capabilities(self) -> Capabilities:
         return self._capabilities
+
+    async def public_origin(self) -> str:
+        """Scheme, host and port of every URL signed here, as browsers write it (RFC 6454).
+
+        Raises `StorageUnavailable` when there are no credentials to sign with.
+        """
+        signer, now, _ = await self._signing(1)
+        url = urlsplit(signer.presign("GET", "origin", expires_in=1, now=now))
+        return f"{url.scheme}://{url.netloc}"
 
     async def presign_upload(
         self, spec: UploadSpec, method: UploadMethod, expires_in: int
