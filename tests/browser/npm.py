@@ -1,13 +1,10 @@
 """The npm packages that package-lock.json pins, installed beside it, and what is made of them."""
 
 import fcntl
-import os
 import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-
-import pytest
 
 HERE = Path(__file__).parent
 LOCK = HERE / "package-lock.json"
@@ -20,36 +17,43 @@ RUN_TIMEOUT = 120
 """Seconds; for slow machines with much else to do."""
 
 
+class NpmMissingError(Exception):
+    """needs npm: apt-get install npm"""
+
+    def __str__(self) -> str:
+        return str(self.__doc__)
+
+
 @dataclass(frozen=True, slots=True)
 class Npm:
     """Installed packages: their files, and their programs."""
 
     modules: Path
 
-    def run(self, program: str, *given: str | Path) -> subprocess.CompletedProcess[str]:
+    def run(self, program: str, *given: str | Path) -> "subprocess.CompletedProcess[str]":
         """What the program of that name said and how it ended, run in this directory."""
         command = [str(self.modules / ".bin" / program), *map(str, given)]
         return _run(command, RUN_TIMEOUT)
 
-    def bundle(self, page: Path, into: Path) -> None:
+    def bundle(self, script: Path, into: Path) -> Path:
         """One ES module of the script and all that it imports, under the same name."""
-        done = self.run("esbuild", page, "--bundle", "--format=esm", f"--outdir={into}")
-        assert done.returncode == 0, done.stderr
+        done = self.run("esbuild", script, "--bundle", "--format=esm", f"--outdir={into}")
+        if done.returncode:
+            raise RuntimeError(done.stderr)
+        return into / script.name
 
 
 def installed() -> Npm:
-    """Installs what the lock file pins unless it is there; skips without npm, but fails in CI."""
+    """What the lock file pins, installed unless it is. Raises NpmMissingError."""
     program = shutil.which("npm")
     if program is None:
-        reason = "needs npm: apt-get install nodejs npm"
-        if os.environ.get("SLIPWAY_CI") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        raise NpmMissingError
     with LOCK.open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two sessions at once would remove each other's files
         if not _is_current():
             done = _run([program, *INSTALL], INSTALL_TIMEOUT)
-            assert done.returncode == 0, done.stdout + done.stderr
+            if done.returncode:
+                raise RuntimeError(done.stdout + done.stderr)
     return Npm(MODULES)
 
 
@@ -57,7 +61,7 @@ def _is_current() -> bool:
     return INSTALLED.exists() and INSTALLED.stat().st_mtime >= LOCK.stat().st_mtime
 
 
-def _run(command: list[str], timeout: int) -> subprocess.CompletedProcess[str]:
+def _run(command: list[str], timeout: int) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         command, cwd=HERE, capture_output=True, text=True, timeout=timeout, check=False
     )
