@@ -17,6 +17,7 @@ from app.database.models import FileEventModel, FileModel
 from app.domain.file import FileEvent, FileRecord, FileStatus
 from app.domain.idempotency import EarlierUse, IdempotencyClaim
 from app.domain.job import Job
+from app.domain.ports import Found
 from app.domain.usage import UNLIMITED, Amount, Limits, change, refusal
 from app.exceptions.errors import DatabaseUnavailable, QuotaExceeded
 from app.repository import quota_statements, statements
@@ -166,15 +167,31 @@ class FileStorageRepository(Housekeeping):
         before: UUID | None,
         limit: int,
     ) -> list[FileRecord]:
-        asked: dict[str, Any] = {"status": status, "policy": policy, "id__lt": before}
-        filters = {name: value for name, value in asked.items() if value is not None}
-        query = (
-            FileModel.objects.filter(owner=owner, deleted_at__isnull=True, **filters)
-            .order_by("-id")
-            .limit(limit)
-        )
-        rows = await self._database.run(lambda _: query.values())
+        query = _listed(owner, status=status, policy=policy, id__lt=before)
+        rows = await self._database.run(lambda _: query.limit(limit).values())
         return [to_record(row) for row in rows]
+
+    async def search(
+        self,
+        owner: str,
+        text: str,
+        *,
+        status: FileStatus | None,
+        policy: str | None,
+        before: UUID | None,
+        limit: int,
+        window: int,
+    ) -> Found:
+        listed = _listed(owner, status=status, policy=policy, id__lt=before)
+
+        async def attempt(_: Connection) -> Found:
+            last = await listed.offset(window - 1).limit(1).values_list("id", flatten=True)
+            until = last[0] if last else None
+            asked = _given(filename__icontains=text, id__gte=until)
+            rows = await listed.filter(**asked).limit(limit).values()
+            return Found([to_record(row) for row in rows], until)
+
+        return await self._database.run(attempt)
 
     async def events(
         self, owner: str, file_id: UUID, *, after: int = 0, limit: int = 1000
@@ -222,6 +239,16 @@ class FileStorageRepository(Housekeeping):
         # The refused statement has locked the owner's row: these are the figures it saw.
         standing = await read_standing(connection, owner, self._default_limits)
         raise refusal(standing, asked) or DatabaseUnavailable("The limits changed; try again.")
+
+
+def _listed(owner: str, **filters: Any) -> Any:  # ormar's type names a private class
+    """The owner's files, newest first; filters by None count for nothing."""
+    own = FileModel.objects.filter(owner=owner, deleted_at__isnull=True, **_given(**filters))
+    return own.order_by("-id")
+
+
+def _given(**filters: Any) -> dict[str, Any]:
+    return {name: value for name, value in filters.items() if value is not None}
 
 
 def _by_owner(created: Sequence[Created]) -> list[tuple[str, list[FileRecord]]]:

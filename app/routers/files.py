@@ -1,9 +1,11 @@
 """An owner's files: list, look, audit trail, download, delete."""
 
+import unicodedata
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Body, Query, Request, status
+from pydantic import AfterValidator
 
 from app.domain.file import FileStatus
 from app.exceptions.errors import (
@@ -31,6 +33,18 @@ from app.schemas.response.file_response import (
 )
 from app.service.file_storage import FileRef
 
+Search = Annotated[
+    str,
+    # As in a file's name: see app/domain/filename.py.
+    Query(
+        min_length=1,
+        max_length=255,
+        pattern=r"^[^\x00-\x1f\x7f-\x9f/\\]+$",
+        description="Only files with this in their name, in whatever case.",
+    ),
+    AfterValidator(lambda text: unicodedata.normalize("NFC", text)),
+]
+
 router = APIRouter(prefix="/files", tags=["files"], route_class=GuardedRoute)
 
 
@@ -44,14 +58,23 @@ async def list_files(
     request: Request,
     status: FileStatus | None = None,
     policy: Annotated[str | None, Query(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = None,
+    q: Search | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=64)] = None,
 ) -> FilePageResponse:
-    """The caller's own files. Follow `next_cursor` until it is null; each page costs the same."""
+    """The caller's own files. Follow `next_cursor` until it is null; each page costs the same.
+
+    With `q` a page looks at the names of 5,000 files at most: it may hold few or none and still
+    have a `next_cursor`.
+    """
     container = get_container(request)
-    page = await container.files.page(
-        principal, status=status, policy=policy, before=decode_file_cursor(cursor), limit=limit
-    )
+    files, before = container.files, decode_file_cursor(cursor)
+    if q is None:
+        page = await files.page(principal, status=status, policy=policy, before=before, limit=limit)
+    else:
+        page = await files.search(
+            principal, q, status=status, policy=policy, before=before, limit=limit
+        )
     now = container.clock()
     return FilePageResponse(
         items=[FileResponse.of(record, now) for record in page.items],

@@ -2,12 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request, status
+from fastapi import APIRouter, Path, Query, Request, status
 
+from app.domain.history import MOST_PERIODS, Interval
 from app.exceptions.errors import DatabaseUnavailable
 from app.routers.dependencies import GUARDED, Administrator, GuardedRoute, Reader, get_container
 from app.routers.problem_openapi import problem_responses
 from app.schemas.request.usage_request import LimitsRequest
+from app.schemas.response.history_response import HistoryResponse
 from app.schemas.response.usage_response import QuotaResponse, UsageResponse
 
 router = APIRouter(tags=["quotas"], route_class=GuardedRoute)
@@ -35,6 +37,19 @@ async def get_usage(principal: Reader, request: Request) -> UsageResponse:
     """
     standing = await get_container(request).usage.standing(principal.subject)
     return UsageResponse.of(standing)
+
+
+@router.get("/usage/history", summary="Your uploads over time", responses=_RESPONSES)
+async def get_usage_history(
+    principal: Reader,
+    request: Request,
+    interval: Interval = Interval.DAY,
+    count: Annotated[int, Query(ge=1, le=MOST_PERIODS, description="How many periods.")] = 30,
+) -> HistoryResponse:
+    """How many uploads began in each of the last hours or days (UTC), and what became of them."""
+    history = get_container(request).history
+    outcomes = await history.outcomes(interval, count, owner=principal.subject)
+    return HistoryResponse.of(interval, outcomes)
 
 
 @router.get("/quotas/{owner:path}", summary="What an owner holds", responses=_RESPONSES)

@@ -19,6 +19,9 @@ from app.service.ownership import not_found, owned
 from app.service.removal import RemovalService
 from app.service.settling import until_settled
 
+SEARCH_WINDOW = 5_000
+"""Files whose names one page of a search looks at, so that it costs no more than some 10 ms."""
+
 
 @dataclass(frozen=True, slots=True)
 class FileRef:
@@ -81,8 +84,30 @@ class FileStorageService:
         rows = await self._repository.page(
             principal.subject, status=status, policy=policy, before=before, limit=limit + 1
         )
-        items = rows[:limit]
-        return FilePage(items, items[-1].id if len(rows) > limit else None)
+        return _page(rows, limit)
+
+    async def search(
+        self,
+        principal: Principal,
+        text: str,
+        *,
+        status: FileStatus | None,
+        policy: str | None,
+        before: UUID | None,
+        limit: int,
+    ) -> FilePage:
+        """Those with `text` in their name. Of many files a page may hold few and not be the last:
+        it has looked at SEARCH_WINDOW of them."""
+        rows, looked_until = await self._repository.search(
+            principal.subject,
+            text,
+            status=status,
+            policy=policy,
+            before=before,
+            limit=limit + 1,
+            window=SEARCH_WINDOW,
+        )
+        return _page(rows, limit, looked_until)
 
     async def events(
         self, principal: Principal, file_id: UUID, *, after: int, limit: int
@@ -175,3 +200,9 @@ class FileStorageService:
         known: FileRecord | None = None,
     ) -> FileRecord:
         return await until_settled(lambda: self.get(principal, ref), attempt, known)
+
+
+def _page(rows: Sequence[FileRecord], limit: int, rest: UUID | None = None) -> FilePage:
+    """`rows` are one more than `limit` if there are; `rest` is where to go on if there are not."""
+    items = rows[:limit]
+    return FilePage(items, items[-1].id if len(rows) > limit else rest)

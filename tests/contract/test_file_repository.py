@@ -5,6 +5,7 @@ import dataclasses
 import itertools
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import pytest
 import uuid_utils.compat
@@ -180,6 +181,38 @@ async def test_pages_are_filtered(files: FileRepository, owner: str) -> None:
     assert await ids(FileStatus.PENDING, None) == [avatar.id, plain.id]
     assert await ids(None, "avatar") == [avatar.id]
     assert await ids(FileStatus.FAILED, "default") == [failed.id]
+
+
+async def test_names_are_searched_a_window_at_a_time(files: FileRepository, owner: str) -> None:
+    names = ("Report 100%.pdf", "cat.png", "re_port", "report.txt", "dog.png")
+    old, cat, second, newest, _ = [
+        await stored(files, a_record(owner=owner, filename=name)) for name in names
+    ]
+    await stored(files, a_record(owner=f"{owner}-2", filename="report.txt"))
+
+    async def found(
+        text: str, before: UUID | None = None, status: FileStatus | None = None, **more: int
+    ) -> tuple[list[str], UUID | None]:
+        asked = {"limit": 9, "window": 9} | more
+        rows, until = await files.search(
+            owner, text, status=status, policy=None, before=before, **asked
+        )
+        return [row.filename for row in rows], until
+
+    assert await found("REPORT") == (["report.txt", "Report 100%.pdf"], None)
+    assert await found("report", limit=1) == (["report.txt"], None)
+    assert await found("report", before=newest.id) == (["Report 100%.pdf"], None)
+    assert await found("report", window=3) == (["report.txt"], second.id)
+    assert await found("report", before=second.id, window=2) == (["Report 100%.pdf"], old.id)
+    assert await found("report", before=old.id) == ([], None)
+    assert await found("report", status=FileStatus.FAILED) == ([], None)
+    assert [await found(text) for text in ("0%", "e_p", "%", "_")] == [
+        (["Report 100%.pdf"], None),
+        (["re_port"], None),
+        (["Report 100%.pdf"], None),
+        (["re_port"], None),
+    ]
+    assert await found("cat.png", before=cat.id) == ([], None)
 
 
 async def test_a_key_is_used_once(files: FileRepository, owner: str) -> None:

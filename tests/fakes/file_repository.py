@@ -8,6 +8,7 @@ from uuid import UUID
 from app.domain.file import FileEvent, FileRecord, FileStatus
 from app.domain.idempotency import EarlierUse, IdempotencyClaim
 from app.domain.job import Job
+from app.domain.ports import Found
 from app.domain.usage import UNLIMITED, Amount, Limits, Standing, Usage, held_by, refusal
 from app.exceptions.errors import DatabaseUnavailable
 
@@ -80,6 +81,21 @@ class InMemoryFileRepository:
             and (before is None or record.id < before)
         ]
         return sorted(rows, key=lambda record: record.id, reverse=True)[:limit]
+
+    async def search(
+        self,
+        owner: str,
+        text: str,
+        *,
+        status: FileStatus | None,
+        policy: str | None,
+        before: UUID | None,
+        limit: int,
+        window: int,
+    ) -> Found:
+        rows = await self.page(owner, status=status, policy=policy, before=before, limit=window)
+        found = [record for record in rows if text.lower() in record.filename.lower()]
+        return Found(found[:limit], rows[-1].id if len(rows) == window else None)
 
     async def move(
         self,

@@ -203,6 +203,29 @@ async def test_pages_by_both(files: FileStorageRepository, plans: Plans) -> None
     assert indexes(nodes) <= {"ix_files_owner_status_id", "ix_files_owner_policy_id"}
 
 
+@pytest.mark.parametrize("later", [False, True])
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [(None, {"ix_files_owner_id"}), (FileStatus.FAILED, {"ix_files_owner_status_id"})],
+)
+async def test_a_search(
+    files: FileStorageRepository,
+    plans: Plans,
+    later: bool,
+    status: FileStatus | None,
+    expected: set[str],
+) -> None:
+    """However many files there are, the names of a window are read, and nothing is sorted."""
+    before, window = (await any_file(files)).id if later else None, 100
+    nodes = await plans(
+        lambda: files.search(
+            MANY, "no such", status=status, policy=None, before=before, limit=5, window=window
+        )
+    )
+    assert indexes(nodes) == expected
+    assert reads(nodes) == {window}
+
+
 async def test_one_file(files: FileStorageRepository, plans: Plans) -> None:
     record = await any_file(files)
 

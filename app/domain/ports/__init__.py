@@ -1,7 +1,7 @@
 """What the services ask of the outside world, one file for each port."""
 
 from app.domain.ports.feed import ChangeFeed
-from app.domain.ports.files import FileRepository
+from app.domain.ports.files import FileRepository, Found
 from app.domain.ports.objects import (
     Assembly,
     Capabilities,
@@ -21,6 +21,7 @@ __all__ = [
     "Capabilities",
     "ChangeFeed",
     "FileRepository",
+    "Found",
     "ListedObject",
     "ObjectStore",
     "ObservedObject",

@@ -2,12 +2,19 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from app.domain.file import FileEvent, FileRecord, FileStatus
 from app.domain.idempotency import EarlierUse, IdempotencyClaim
 from app.domain.job import Job
+
+
+class Found(NamedTuple):
+    """What a search found, and where it stopped looking: None after the oldest file."""
+
+    records: list[FileRecord]
+    looked_until: UUID | None
 
 
 class FileRepository(Protocol):
@@ -54,6 +61,20 @@ class FileRepository(Protocol):
         limit: int,
     ) -> list[FileRecord]:
         """Up to `limit` of the owner's files, newest (greatest id) first, older than `before`."""
+        ...
+
+    async def search(
+        self,
+        owner: str,
+        text: str,
+        *,
+        status: FileStatus | None,
+        policy: str | None,
+        before: UUID | None,
+        limit: int,
+        window: int,
+    ) -> Found:
+        """Likewise, those with `text` in their name, in whatever case, among the next `window`."""
         ...
 
     async def move(
