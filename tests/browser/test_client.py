@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Page, Route
+from playwright.async_api import Page, Request, Route
 
 from tests.browser.client_page import ClientPage
 from tests.browser.console import Console
@@ -104,9 +104,18 @@ async def test_a_reload_sends_only_what_is_missing(
 
     await client.reload()
     client.cable.thaw()
+    signed: list[int] = []
+    urls_of_parts = f"{person.service_url}/files/{pending['id']}/parts"
+
+    def note(request: Request) -> None:
+        if (request.method, request.url) == ("POST", urls_of_parts):
+            signed.extend(request.post_data_json["part_numbers"])
+
+    client.page.on("request", note)
     await client.begin(path, policy="parts")
     record = await client.record()
     assert record["id"] == pending["id"]
+    assert len(signed) == len(set(signed)) <= 20 - len(held)
     assert not {part["part_number"] for part in held} & set(client.sent_parts)
     assert len(client.sent_parts) <= 20 - len(held)
     begun = await client.page.evaluate("seen[0].find(at => at.state === 'sending').loaded")
@@ -163,6 +172,38 @@ async def test_cancel_leaves_nothing_in_the_store(
     listing = store.list_objects_v2(Bucket="slipway", Prefix=record["key"])
     uploads = store.list_multipart_uploads(Bucket="slipway", Prefix=record["key"])
     assert (listing["KeyCount"], uploads.get("Uploads", [])) == (0, [])
+
+
+@pytest.mark.parametrize("policy", ["parts", "done"])
+async def test_a_cancel_that_comes_too_late_removes_the_file(
+    client: ClientPage,
+    person: Person,
+    store: "S3Client",
+    tmp_path: Path,
+    console: Console,
+    policy: str,
+) -> None:
+    """The service has verified it already; the page has not heard of it."""
+    console.allow(HTTP_TROUBLE)
+    verified = []
+
+    async def unheard(route: Route) -> None:
+        if not verified:
+            verified.append(await route.fetch())
+            await client.page.evaluate("void (window.cancelled = uploads[0].cancel())")
+        await route.fulfill(response=verified[0])
+
+    end = "**/complete" if policy == "parts" else "**/file-statuses"
+    await client.page.route(end, unheard)
+    await client.begin(written(tmp_path / "film.bin", 12 * MIB), policy=policy)
+    assert (await client.outcome())["code"] == "cancelled"
+    await client.page.evaluate("cancelled")
+    (answer,) = verified
+    assert answer.ok
+    file = await answer.json()
+    key = file["key"] if "key" in file else file["items"][0]["file"]["key"]
+    assert person.files() == []
+    assert store.list_objects_v2(Bucket="slipway", Prefix=key)["KeyCount"] == 0
 
 
 async def test_an_aborted_signal_cancels(client: ClientPage, tmp_path: Path) -> None:

@@ -90,3 +90,26 @@ async def test_the_pace_grows_while_that_pays(page: Page, site: Site, modules: s
         f"{modules}/pace.js",
     )
     assert limits == [[5, 6, 7, 8, 8, 8], [7, 8, 7], 3]
+
+
+async def test_the_pace_takes_no_rate_of_idle_time(page: Page, site: Site, modules: str) -> None:
+    await page.goto(f"{site.url}/blank.html")
+    limits = await page.evaluate(
+        """async (url) => {
+          const { Pace } = await import(url);
+          let now = 0;
+          const pace = new Pace(() => now);
+          const file = () => pace.run(async () => {
+            pace.sent(100);
+            now += 2000;
+            pace.sent(100);
+            return pace.limit;
+          });
+          const found = [await file()];
+          now += 600_000;
+          found.push(await pace.run(() => (pace.sent(100), pace.limit)));
+          return found;
+        }""",
+        f"{modules}/pace.js",
+    )
+    assert limits == [5, 5]

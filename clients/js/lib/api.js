@@ -57,6 +57,10 @@ export class Api {
     return this.#call("POST", `/files/${id}/abort`);
   }
 
+  remove(id) {
+    return this.#call("DELETE", `/files/${id}`);
+  }
+
   /** The answer's JSON. Every call may be repeated: a creation by its Idempotency-Key. */
   #call(method, path, options = {}) {
     const once = () => this.#gate.run(() => this.#authorized(method, path, options));
@@ -99,6 +103,7 @@ function jsonHeaders(body) {
 }
 
 async function contentOf(answer) {
+  if (answer.status === 204) return null;
   if (answer.ok) return answer.json();
   const content = await answer.json().catch(() => ({})); // a proxy's, not the service's
   throw new ServiceError(answer.status, content, secondsOf(answer.headers.get("Retry-After")));

@@ -10,6 +10,10 @@ export class Gate {
     this.limit = limit;
   }
 
+  get isIdle() {
+    return !this.#inside && !this.#waiting.size;
+  }
+
   /** What `work` yields. Rejects with the signal's reason if that comes before its turn. */
   async run(work, signal) {
     await this.#enter(signal);

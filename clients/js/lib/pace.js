@@ -20,6 +20,15 @@ export class Pace extends Gate {
     this.now = now;
   }
 
+  /** As a gate does. While nothing is asked for, no rate is taken. */
+  async run(work, signal) {
+    try {
+      return await super.run(work, signal);
+    } finally {
+      if (this.isIdle) this.#begin(null);
+    }
+  }
+
   /** So many bytes have left. Moves the limit on while that pays, and back when it does not. */
   sent(bytes) {
     const now = this.now();

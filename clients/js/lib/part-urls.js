@@ -11,6 +11,7 @@ export class PartUrls {
   #api;
   #id;
   #known = new Map();
+  #wanted = new Set();
   #fetching = null;
 
   /** `file` is the record; what it brought along is used first. */
@@ -21,22 +22,35 @@ export class PartUrls {
     if (fresh.length) this.#keep(fresh, Date.parse(file.expires_at));
   }
 
-  /** `upcoming` are the parts that will be asked for next, in order. */
-  async of(number, upcoming, signal) {
+  /** These parts will be asked for, in this order. */
+  want(numbers) {
+    this.#wanted = new Set(numbers);
+  }
+
+  async of(number, signal) {
     for (;;) {
-      const known = this.#known.get(number);
-      if (known && performance.now() < known.endsAt) return known;
+      const known = this.#fresh(number);
+      if (known) return known;
       // What another part asked for may end with that part's signal: then it is asked again.
       if (this.#fetching) await this.#fetching.catch(() => {});
-      else await this.#fetch([number, ...upcoming.slice(0, BATCH - 1)], signal);
+      else await this.#fetch(number, signal);
     }
   }
 
+  /** The part was sent, and its URL is of no more use. */
+  sent(number) {
+    this.#wanted.delete(number);
+    this.#known.delete(number);
+  }
+
+  /** Another one is needed for the part. */
   forget(number) {
     this.#known.delete(number);
   }
 
-  async #fetch(numbers, signal) {
+  async #fetch(number, signal) {
+    const others = [...this.#wanted].filter((other) => other !== number && !this.#fresh(other));
+    const numbers = [number, ...others.slice(0, BATCH - 1)];
     this.#fetching = this.#api.partUrls(this.#id, numbers, signal);
     try {
       const { parts, expires_at } = await this.#fetching;
@@ -44,6 +58,11 @@ export class PartUrls {
     } finally {
       this.#fetching = null;
     }
+  }
+
+  #fresh(number) {
+    const known = this.#known.get(number);
+    return known && performance.now() < known.endsAt ? known : null;
   }
 
   #keep(parts, end) {

@@ -39,6 +39,7 @@ export class Transfer {
     if (this.record.status === "pending") {
       this.record = await (this.record.multipart ? this.#sendParts(missing) : this.#sendWhole());
     }
+    this.valve.check(); // a report on its way is not called back
     this.#forget();
     return this.record;
   }
@@ -46,7 +47,7 @@ export class Transfer {
   /** Have the service remove what the store holds. If it cannot be told, it finds out by itself. */
   async giveUp() {
     this.#forget();
-    if (this.record) await this.#ended(this.record).catch(() => {});
+    if (this.record) await this.#removed(this.record).catch(() => {});
   }
 
   /** Other uploads may have what this one held. */
@@ -146,16 +147,18 @@ export class Transfer {
   async #sendEach(numbers, urls) {
     const left = [...numbers];
     const send = async () => {
-      while (left.length) await this.#sendPart(left.shift(), left, urls);
+      while (left.length) await this.#sendPart(left.shift(), urls);
     };
+    urls.want(numbers);
     await Promise.all(Array.from({ length: MOST }, send));
   }
 
-  async #sendPart(number, upcoming, urls) {
+  async #sendPart(number, urls) {
     const start = (number - 1) * this.record.multipart.part_size;
     for (let fresh = 0; ; fresh++) {
       try {
-        return await this.#sent((signal) => urls.of(number, upcoming, signal), this.file, start);
+        await this.#sent((signal) => urls.of(number, signal), this.file, start);
+        return urls.sent(number);
       } catch (error) {
         if (!error.isOfUrl || fresh === FRESH_URLS) throw error;
         urls.forget(number);
@@ -192,6 +195,16 @@ export class Transfer {
     const { missing, uploaded_bytes: bytes } = await this.tools.api.heldParts(id, signal);
     this.meter.begin(bytes);
     return missing.flatMap(([first, last]) => range(first, last));
+  }
+
+  /** Also when it was verified in the meantime, and can no longer fail. */
+  async #removed(record) {
+    try {
+      await this.#ended(record);
+    } catch (error) {
+      if (error.status !== 409) throw error;
+      await this.tools.api.remove(record.id);
+    }
   }
 
   #ended({ id, multipart }) {

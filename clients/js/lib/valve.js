@@ -40,6 +40,11 @@ export class Valve {
   /** Resolves when it is not paused; rejects once it is cancelled. */
   async open() {
     while (this.#reopened) await this.#reopened.promise;
+    this.check();
+  }
+
+  /** Throws once it is cancelled. */
+  check() {
     if (this.#error) throw this.#error;
   }
 
