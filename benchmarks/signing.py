@@ -36,7 +36,7 @@ SIGNATURES: Mapping[str, Callable[[Signer], object]] = {
     "get": lambda signer: signer.presign("GET", KEY, query=GET, expires_in=900, now=NOW),
     "part": lambda signer: signer.presign("PUT", KEY, query=PART, expires_in=900, now=NOW),
     "post": lambda signer: signer.presign_post(
-        KEY, fields=POST, size=12345, expires_in=900, now=NOW
+        KEY, fields=POST, sizes=(12345, 12345), expires_in=900, now=NOW
     ),
 }
 

@@ -73,7 +73,7 @@ class FileModel(ormar.Model):
             ),
             _one_of("checksum_type", ChecksumType),
             CheckConstraint("file_size >= 0", name="file_size"),
-            CheckConstraint("(method = 'multipart') = (part_size IS NOT NULL)", name="part_size"),
+            CheckConstraint("part_size IS NULL OR method = 'multipart'", name="part_size"),
             _index("owner", "id", where=_LISTED),
             _index("owner", "status", "id", where=_LISTED),
             _index("owner", "policy", "id", where=_LISTED),
@@ -111,6 +111,7 @@ class FileModel(ormar.Model):
     part_size: int | None = ormar.BigInteger(nullable=True)
     upload_id: str | None = ormar.Text(nullable=True)
     checksum_type: str | None = ormar.Text(nullable=True)
+    size_is_limit: bool = ormar.Boolean(nullable=False, server_default=false())
     metadata: dict[str, str] = jsonb_field()
     checksum_algorithm: str | None = ormar.Text(nullable=True)
     checksum_value: str | None = ormar.Text(nullable=True)
@@ -189,6 +190,20 @@ class UsageModel(ormar.Model):
     max_files: int | None = ormar.BigInteger(nullable=True)
     max_bytes: int | None = ormar.BigInteger(nullable=True)
     max_in_flight_bytes: int | None = ormar.BigInteger(nullable=True)
+
+
+class UploadTokenModel(ormar.Model):
+    """`upload_tokens`: one row per `UploadToken`, which lets pages upload for `owner`."""
+
+    ormar_config = _base.copy(  # type: ignore[pydantic-field]
+        tablename="upload_tokens", constraints=[_index("expires_at")]
+    )
+
+    digest: str = ormar.Text(primary_key=True)
+    owner: str = ormar.Text()
+    policy: str = ormar.Text()
+    max_size: int | None = ormar.BigInteger(nullable=True)
+    expires_at: datetime = utc_field()
 
 
 class ParkedEventModel(ormar.Model):

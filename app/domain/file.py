@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from app.domain.checksum import Checksum, ChecksumType
+from app.domain.client_parts import ClientParts
 from app.domain.parts import PartPlan
 from app.domain.principal import Principal, Scope
 from app.exceptions.errors import IllegalTransition, InvalidRequest
@@ -34,10 +35,12 @@ class FileRecord:
     """What the service knows of one file. Times are UTC; sizes are bytes.
 
     `file_size`, `type` and `checksum` are what the client declared; `observed_size`, `etag`
-    and `version_id` are what the store said at verification. `expires_at` is when the last of its
-    URLs ends, `ends_at` the end of the pending record itself. `upload_id` is the store's name for
-    a multipart upload, None until the store has begun it. `remove_at` is when the store must be
-    looked at again for bytes of a file that failed or was deleted; None when there can be none.
+    and `version_id` are what the store said at verification. With `size_is_limit` the client
+    declared no size, and `file_size` is the most it may be until it is verified. `expires_at` is
+    when the last of its URLs ends, `ends_at` the end of the pending record itself. A multipart
+    upload without `part_size` is cut by the client; `upload_id` is the store's name for it, None
+    until the store has begun it. `remove_at` is when the store must be looked at again for bytes
+    of a file that failed or was deleted; None when there can be none.
     """
 
     id: UUID
@@ -56,6 +59,7 @@ class FileRecord:
     metadata: Mapping[str, str] = field(default_factory=dict)
     checksum: Checksum | None = None
     checksum_type: ChecksumType | None = None
+    size_is_limit: bool = False
     part_size: int | None = None
     upload_id: str | None = None
     status_reason: str | None = None
@@ -75,13 +79,15 @@ class FileRecord:
         return self.status is FileStatus.PENDING and self.deleted_at is None
 
     @property
-    def plan(self) -> PartPlan:
+    def plan(self) -> PartPlan | ClientParts:
         """The parts of a multipart upload; `InvalidRequest` for another method."""
-        if self.part_size is None:
+        if self.method is not UploadMethod.MULTIPART:
             raise InvalidRequest(
                 f"This file is uploaded by {self.method}, not in parts: ask for a new upload with "
                 "method: multipart."
             )
+        if self.part_size is None:
+            return ClientParts(self.file_size, self.size_is_limit)
         return PartPlan(self.file_size, self.part_size)
 
 

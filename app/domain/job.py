@@ -13,6 +13,8 @@ class JobName(StrEnum):
     """Remove what the store holds of a file that failed or was deleted."""
     DELETE = "delete"
     """Finish a deletion that was asked for."""
+    LOOK = "look"
+    """Look whether the bytes of a pending file have arrived, of which nobody will tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

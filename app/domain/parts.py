@@ -50,6 +50,10 @@ class PartPlan:
     def is_planned(self, number: int) -> bool:
         return 1 <= number <= self.part_count
 
+    def first(self, count: int) -> range:
+        """The first `count` numbers, or all there are."""
+        return range(1, min(self.part_count, count) + 1)
+
     def check(self, numbers: Iterable[int], field: str) -> None:
         """Raise `InvalidRequest`, naming `field`, for a number that is not one of the plan's."""
         beyond = [number for number in numbers if not self.is_planned(number)]
@@ -60,21 +64,58 @@ class PartPlan:
                 [FieldError(field, message)],
             )
 
+    def judge(
+        self, stored: Iterable[StoredPart], claimed: Mapping[int, str] | None = None
+    ) -> "PartsVerdict":
+        """Compare what is stored with the plan and, if given, with the client's own list.
+
+        `claimed` maps part numbers to ETags, with or without quotes; what it leaves out is missing.
+        """
+        held = {part.number: part for part in stored}
+        planned = range(1, self.part_count + 1)
+        there = [n for n in planned if n in held and (claimed is None or n in claimed)]
+        return PartsVerdict(
+            missing=ranges(
+                n for n in planned if n not in held or not (claimed is None or n in claimed)
+            ),
+            wrong_size=ranges(n for n in there if held[n].size != self.size_of(n)),
+            wrong_etag=wrong_etags(there, held, claimed),
+        )
+
+    def chosen(
+        self, stored: Iterable[StoredPart], claimed: Mapping[int, str] | None = None
+    ) -> list[StoredPart]:
+        """The parts that the object is made of, once they are judged complete."""
+        return [part for part in stored if self.is_planned(part.number)]
+
+    def unsent(self, stored: Iterable[StoredPart]) -> list[Range]:
+        """The parts that a client must still send: those missing or of another size."""
+        sizes = {part.number: part.size for part in stored}
+        return ranges(n for n in range(1, self.part_count + 1) if sizes.get(n) != self.size_of(n))
+
+    def usable_bytes(self, stored: Iterable[StoredPart]) -> int:
+        """The bytes of the parts that need not be sent again."""
+        planned = [part for part in stored if self.is_planned(part.number)]
+        return sum(part.size for part in planned if part.size == self.size_of(part.number))
+
 
 @dataclass(frozen=True, slots=True)
 class PartsVerdict:
     """The parts that keep the stored ones from making up the file; no member has any when they do.
 
-    `wrong_etag` are parts for which the client names another ETag than the store.
+    `wrong_etag` are parts for which the client names another ETag than the store. `wrong_total` is
+    what the parts amount to, in bytes, where that alone is wrong.
     """
 
     missing: Sequence[Range] = ()
     wrong_size: Sequence[Range] = ()
     wrong_etag: Sequence[Range] = ()
+    wrong_total: int | None = None
 
     @property
     def is_complete(self) -> bool:
-        return not (self.missing or self.wrong_size or self.wrong_etag)
+        parts = self.missing or self.wrong_size or self.wrong_etag
+        return not parts and self.wrong_total is None
 
 
 def plan_parts(file_size: int, wanted_part_size: int) -> PartPlan:
@@ -90,37 +131,13 @@ def plan_parts(file_size: int, wanted_part_size: int) -> PartPlan:
     return PartPlan(file_size, part_size)
 
 
-def judge(
-    plan: PartPlan, stored: Iterable[StoredPart], claimed: Mapping[int, str] | None = None
-) -> PartsVerdict:
-    """Compare what is stored with the plan and, if given, with the client's own list.
-
-    `claimed` maps part numbers to ETags, with or without quotes; what it leaves out is missing.
-    """
-    held = {part.number: part for part in stored}
-    planned = range(1, plan.part_count + 1)
-    there = [n for n in planned if n in held and (claimed is None or n in claimed)]
-    return PartsVerdict(
-        missing=ranges(
-            n for n in planned if n not in held or not (claimed is None or n in claimed)
-        ),
-        wrong_size=ranges(n for n in there if held[n].size != plan.size_of(n)),
-        wrong_etag=ranges(
-            n for n in there if claimed is not None and claimed[n].strip('"') != held[n].etag
-        ),
-    )
-
-
-def unsent(plan: PartPlan, stored: Iterable[StoredPart]) -> list[Range]:
-    """The parts that a client must still send: those that are missing or of another size."""
-    sizes = {part.number: part.size for part in stored}
-    return ranges(n for n in range(1, plan.part_count + 1) if sizes.get(n) != plan.size_of(n))
-
-
-def usable_bytes(plan: PartPlan, stored: Iterable[StoredPart]) -> int:
-    """The bytes of the parts that need not be sent again."""
-    planned = [part for part in stored if plan.is_planned(part.number)]
-    return sum(part.size for part in planned if part.size == plan.size_of(part.number))
+def wrong_etags(
+    numbers: Iterable[int], held: Mapping[int, StoredPart], claimed: Mapping[int, str] | None
+) -> list[Range]:
+    """Those of the held parts for which the client names another ETag than the store."""
+    if claimed is None:
+        return []
+    return ranges(n for n in numbers if claimed[n].strip('"') != held[n].etag)
 
 
 def ranges(numbers: Iterable[int]) -> list[Range]:

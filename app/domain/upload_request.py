@@ -22,7 +22,11 @@ class RequestedMethod(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadRequest:
-    """A request whose single values are valid (the schema saw to that); sizes in bytes."""
+    """A request whose single values are valid (the schema saw to that); sizes in bytes.
+
+    With `size_is_limit` the client told no size, and `file_size` is the most it may be. With
+    `parts_by_client` it cuts the parts of a multipart upload as it likes.
+    """
 
     filename: str
     type: str
@@ -32,6 +36,8 @@ class UploadRequest:
     metadata: Mapping[str, str] = field(default_factory=dict)
     policy: str | None = None
     expires_in: int | None = None
+    size_is_limit: bool = False
+    parts_by_client: bool = False
 
 
 def check_metadata(metadata: Mapping[str, str]) -> None:
@@ -64,6 +70,16 @@ def resolve_method(
     _check_checksum(request, method, store)
     _check_limit(request, method, store)
     return method
+
+
+def largest(method: UploadMethod, policy: UploadPolicy, store: Capabilities) -> int:
+    """The most bytes that a file of an unknown size may have."""
+    in_store = (
+        store.max_object_size
+        if method is UploadMethod.MULTIPART
+        else min(store.max_put_size, store.max_object_size)
+    )
+    return in_store if policy.max_size is None else min(policy.max_size, in_store)
 
 
 def _chosen(request: UploadRequest, policy: UploadPolicy, store: Capabilities) -> UploadMethod:

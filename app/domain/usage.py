@@ -75,7 +75,8 @@ class Standing:
 def held_by(status: FileStatus, deleted_at: datetime | None, file_size: int) -> Usage:
     """What one file takes of its owner's quota.
 
-    Its declared size counts: the store holds no other, for nothing else is ever verified.
+    Its declared size counts: the store holds no other, for nothing else is ever verified. Where
+    none was declared the most that it may be is reserved.
     """
     if status is FileStatus.FAILED or deleted_at is not None:
         return Usage()
@@ -84,11 +85,15 @@ def held_by(status: FileStatus, deleted_at: datetime | None, file_size: int) -> 
 
 
 def change(before: FileRecord, after: FileRecord) -> Usage:
-    """What a move adds to its owner's usage; the size is never moved."""
-    size = before.file_size
-    return held_by(after.status, after.deleted_at, size) - held_by(
-        before.status, before.deleted_at, size
-    )
+    """What a move adds to its owner's usage.
+
+    A size that was a limit becomes what it is when the file is verified, and gives back the rest.
+    """
+    return _held(after) - _held(before)
+
+
+def _held(record: FileRecord) -> Usage:
+    return held_by(record.status, record.deleted_at, record.file_size)
 
 
 def refusal(standing: Standing, asked: Amount) -> QuotaExceeded | None:

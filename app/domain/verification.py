@@ -12,7 +12,9 @@ def discrepancies(record: FileRecord, observed: ObservedObject) -> list[str]:
     been replaced since, which its ETag shows.
     """
     found = []
-    if observed.size != record.file_size:
+    if record.size_is_limit and observed.size > record.file_size:
+        found.append(f"size is {observed.size} bytes, at most {record.file_size} are allowed")
+    if not record.size_is_limit and observed.size != record.file_size:
         found.append(f"size is {observed.size} bytes, declared {record.file_size}")
     if observed.type.lower() != record.type:
         found.append(f"type is {observed.type}, declared {record.type}")

@@ -158,6 +158,12 @@ class FileStorageRepository(Housekeeping):
             lambda connection: connection.execute(statements.APPEND, *values), repeatable=False
         )
 
+    async def defer(self, jobs: Sequence[Job]) -> None:
+        values = to_job_columns(jobs)
+        await self._database.ask(
+            lambda connection: connection.execute(statements.DEFER, *values), repeatable=False
+        )
+
     async def page(
         self,
         owner: str,

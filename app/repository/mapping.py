@@ -30,6 +30,8 @@ FILE_COLUMNS = (*_AS_IS, *_NOT_AS_IS)
 MUTABLE_COLUMNS = (
     "status",
     "status_reason",
+    "file_size",
+    "size_is_limit",
     "etag",
     "version_id",
     "observed_size",

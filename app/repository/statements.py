@@ -158,6 +158,8 @@ WITH told AS (
 SELECT count(*) FROM deferred
 """
 
+DEFER = _deferred("(VALUES (true)) AS always", 1)
+
 _RECORD = f"SELECT {_list(FILE_COLUMNS)} FROM files"
 LOAD = f"{_RECORD} WHERE id = $1"
 

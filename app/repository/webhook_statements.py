@@ -21,7 +21,8 @@ DELIVERY_COLUMNS = tuple(
     if column.name not in ("event_id", "due_at")
 )
 FILE_FACTS = ("owner", "key", "filename", "type", "file_size", "policy", "metadata")
-"""Columns of a file that never change: what is told of it is the same at every attempt."""
+"""Columns of a file that do not change after the first event that is told: it is the same at every
+attempt."""
 EVENT_FACTS = ("at", "actor", "from_status", "to_status", "detail")
 
 _WEBHOOK = ", ".join(WEBHOOK_COLUMNS)

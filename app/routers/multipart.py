@@ -9,6 +9,7 @@ from fastapi.responses import StreamingResponse
 
 from app.exceptions.errors import (
     DatabaseUnavailable,
+    FileTooLarge,
     IllegalTransition,
     NotFound,
     PartsIncomplete,
@@ -71,7 +72,12 @@ async def list_parts(id: UUID, principal: Reader, request: Request) -> Streaming
     "/{id}/complete",
     summary="Put the parts together",
     responses=problem_responses(
-        *_COMMON, PartsIncomplete, UploadExpired, IllegalTransition, VerificationFailed
+        *_COMMON,
+        FileTooLarge,
+        PartsIncomplete,
+        UploadExpired,
+        IllegalTransition,
+        VerificationFailed,
     ),
 )
 async def complete_upload(

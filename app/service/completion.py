@@ -73,6 +73,8 @@ class Completion:
             etag=observed.etag,
             version_id=observed.version_id,
             observed_size=observed.size,
+            file_size=observed.size,
+            size_is_limit=False,
         )
         after, events = moved(known, steps(record.status, target), actor, self._clock())
         return await self._write(record, after, events)

@@ -9,18 +9,28 @@ from uuid import UUID
 
 from app.domain.event import user
 from app.domain.file import FileRecord, FileStatus, illegal
-from app.domain.parts import PartsVerdict, Range, StoredPart, judge, unsent, usable_bytes
+from app.domain.parts import PartsVerdict, Range, StoredPart
 from app.domain.policy import Policies
 from app.domain.ports import Assembly, FileRepository, ObjectStore, UploadGone, UploadSpec
 from app.domain.principal import Principal
 from app.domain.transition import on_arrival
-from app.exceptions.errors import ObjectMissing, PartsIncomplete, StorageUnavailable, UploadExpired
+from app.exceptions.errors import (
+    FileTooLarge,
+    ObjectMissing,
+    PartsIncomplete,
+    StorageUnavailable,
+    UploadExpired,
+)
 from app.service.completion import Completion
 from app.service.ownership import owned
 from app.service.removal import RemovalService
 from app.service.settling import until_settled
 
 _GONE = "The store no longer has this upload: it was ended there. Start again with a new upload."
+_SEND = (
+    "The parts in the store do not make up the file yet: send those that are named, then complete "
+    "again."
+)
 _CONTRADICTS = "The store speaks of an object that it does not show yet; try again."
 
 
@@ -64,7 +74,7 @@ class MultipartService:
         stored = await self._stored(record) if record.status is FileStatus.PENDING else None
         if stored is None:
             return await self._assembled(record)
-        return HeldParts(stored, unsent(plan, stored), usable_bytes(plan, stored))
+        return HeldParts(stored, plan.unsent(stored), plan.usable_bytes(stored))
 
     async def complete(
         self, principal: Principal, file_id: UUID, claimed: Mapping[int, str] | None = None
@@ -72,9 +82,9 @@ class MultipartService:
         """Have the store make one object of the parts, and verify it.
 
         `claimed` is the client's own list, ETags by part number. Raises `NotFound`,
-        `InvalidRequest`, `PartsIncomplete` (nothing is lost, the upload goes on), `UploadExpired`,
-        `IllegalTransition`, `VerificationFailed` and `StorageUnavailable` (it may be done all the
-        same: repeat it).
+        `InvalidRequest`, `PartsIncomplete` (nothing is lost, the upload goes on), `FileTooLarge`,
+        `UploadExpired`, `IllegalTransition`, `VerificationFailed` and `StorageUnavailable` (it may
+        be done all the same: repeat it).
         """
 
         async def attempt(record: FileRecord) -> FileRecord | None:
@@ -176,10 +186,12 @@ class MultipartService:
         stored: Sequence[StoredPart],
         claimed: Mapping[int, str] | None,
     ) -> Assembly:
-        verdict = judge(record.plan, stored, claimed)
+        verdict = record.plan.judge(stored, claimed)
+        if claimed is not None and record.size_is_limit:
+            _check_limit(record, verdict.wrong_total)
         if record.upload_id is None or not verdict.is_complete:
-            raise _incomplete(verdict)
-        parts = [part for part in stored if record.plan.is_planned(part.number)]
+            raise _incomplete(record, verdict)
+        parts = record.plan.chosen(stored, claimed)
         spec = UploadSpec.of(record)
         outcome = await self._store.complete_multipart(spec, record.upload_id, parts)
         if outcome is Assembly.PARTS_DIFFER:
@@ -189,11 +201,24 @@ class MultipartService:
         return outcome
 
 
-def _incomplete(verdict: PartsVerdict) -> PartsIncomplete:
+def _incomplete(record: FileRecord, verdict: PartsVerdict) -> PartsIncomplete:
     return PartsIncomplete(
-        "The parts in the store do not make up the file yet: send those that are named, then "
-        "complete again.",
+        _SEND if verdict.wrong_total is None else _wrong_total(record, verdict.wrong_total),
         missing=verdict.missing,
         wrong_size=verdict.wrong_size,
         wrong_etag=verdict.wrong_etag,
     )
+
+
+def _wrong_total(record: FileRecord, total: int) -> str:
+    if record.size_is_limit:
+        return "Only the client knows whether these are all parts: complete with a list of them."
+    return f"The parts have {total} bytes in all, declared were {record.file_size}."
+
+
+def _check_limit(record: FileRecord, total: int | None) -> None:
+    if total is not None:
+        raise FileTooLarge(
+            f"The parts have {total} bytes in all, at most {record.file_size} are allowed.",
+            max_size=record.file_size,
+        )

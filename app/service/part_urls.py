@@ -56,13 +56,12 @@ class PartUrlService:
         Raises `StorageUnavailable`: the record stays, without an upload, and soon ends.
         """
         upload_id = await self._store.create_multipart(UploadSpec.of(record))
-        begun = await self._attach(record, upload_id, _first_of(record, first), lifetime)
+        begun = await self._attach(record, upload_id, record.plan.first(first), lifetime)
         return begun or await self.resume(record, lifetime, first=first)
 
     async def resume(self, record: FileRecord, lifetime: int, *, first: int) -> IssuedParts:
         """Sign the first parts of a pending record again, whether its upload had begun or not."""
-        numbers = _first_of(record, first)
-        return await self._sign_when_begun(record, numbers, lifetime)
+        return await self._sign_when_begun(record, record.plan.first(first), lifetime)
 
     async def sign_parts(
         self,
@@ -80,6 +79,21 @@ class PartUrlService:
         record.plan.check(numbers, "part_numbers")
         lifetime = self._policies.lifetime(record.policy, expires_in)
         return await self._sign_when_begun(record, numbers, lifetime)
+
+    async def sign_alongside(self, record: FileRecord, numbers: Sequence[int]) -> IssuedParts:
+        """Sign these parts of a record just read, for clients that ask for one at a time.
+
+        As long as URLs of it live for half a life yet, these end with them and nothing is written.
+        Raises as `sign_parts`.
+        """
+        record.plan.check(numbers, "part_numbers")
+        self._check_alive(record)
+        lifetime = self._policies.lifetime(record.policy, None)
+        left = int((record.expires_at - self._clock()).total_seconds())
+        if record.upload_id is None or 2 * left < lifetime:
+            return await self._sign_when_begun(record, numbers, lifetime)
+        signed = await self._store.presign_parts(record.key, record.upload_id, numbers, left)
+        return self._issued(record, numbers, signed)
 
     async def _sign_when_begun(
         self, file: FileRecord, numbers: Sequence[int], lifetime: int
@@ -146,7 +160,3 @@ class PartUrlService:
     ) -> IssuedParts:
         self._on_parts_issued(len(numbers))
         return IssuedParts(record, numbers, signed)
-
-
-def _first_of(record: FileRecord, count: int) -> range:
-    return range(1, min(record.plan.part_count, count) + 1)

@@ -31,6 +31,8 @@ from app.service.part_urls import FIRST_PARTS, IssuedParts, PartUrlService
 BEGIN_WITHIN = timedelta(minutes=5)
 """A multipart upload that the store has not begun by then has ended, and reserves nothing."""
 
+_NEVER_SAID = ("size_is_limit", "parts_by_client")
+
 _DELETED = "What this Idempotency-Key created was deleted; use a new key."
 
 
@@ -256,6 +258,7 @@ class PresignedUrlService:
             checksum=request.checksum,
             checksum_type=ChecksumType.FULL_OBJECT if request.checksum else None,
             part_size=_part_size(method, request, policy),
+            size_is_limit=request.size_is_limit,
         )
         return Upload(record, signed)
 
@@ -265,7 +268,7 @@ class PresignedUrlService:
 
 
 def _part_size(method: UploadMethod, request: UploadRequest, policy: UploadPolicy) -> int | None:
-    if method is not UploadMethod.MULTIPART:
+    if method is not UploadMethod.MULTIPART or request.parts_by_client:
         return None
     return plan_parts(request.file_size, policy.part_size).part_size
 
@@ -280,9 +283,19 @@ def _with_events(uploads: Sequence[Upload]) -> list[tuple[FileRecord, FileEvent]
 
 
 def _spec(key: str, request: UploadRequest) -> UploadSpec:
-    return UploadSpec(key=key, type=request.type, size=request.file_size, checksum=request.checksum)
+    return UploadSpec(
+        key=key,
+        type=request.type,
+        size=request.file_size,
+        checksum=request.checksum,
+        size_is_limit=request.size_is_limit,
+    )
 
 
 def _fingerprint(requests: Sequence[UploadRequest], endpoint: str) -> str:
-    values = [endpoint, *(dataclasses.asdict(request) for request in requests)]
+    # Without the fields that no idempotent call can set: a key keeps its meaning across releases.
+    def said(request: UploadRequest) -> dict[str, object]:
+        return {k: v for k, v in dataclasses.asdict(request).items() if k not in _NEVER_SAID}
+
+    values = [endpoint, *map(said, requests)]
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()

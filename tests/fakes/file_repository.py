@@ -135,6 +135,10 @@ class InMemoryFileRepository:
         self.trail[record.id].append(event)
         self.jobs.extend(jobs)
 
+    async def defer(self, jobs: Sequence[Job]) -> None:
+        self.answer()
+        self.jobs.extend(jobs)
+
     async def events(
         self, owner: str, file_id: UUID, *, after: int = 0, limit: int = 1000
     ) -> list[FileEvent] | None:

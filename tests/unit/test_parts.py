@@ -12,11 +12,8 @@ from app.domain.parts import (
     MIB,
     PartPlan,
     StoredPart,
-    judge,
     plan_parts,
     ranges,
-    unsent,
-    usable_bytes,
 )
 from app.exceptions.errors import FileTooLarge, InvalidRequest
 
@@ -73,33 +70,33 @@ def test_a_number_outside_the_plan_is_named() -> None:
 
 
 def test_all_parts_in_their_size_are_the_file() -> None:
-    assert judge(PLAN, ALL).is_complete
-    assert judge(PLAN, [*ALL, part(4)]).is_complete, "a part beyond the plan is no part of the file"
-    assert unsent(PLAN, ALL) == []
-    assert usable_bytes(PLAN, ALL) == 25
+    assert PLAN.judge(ALL).is_complete
+    assert PLAN.judge([*ALL, part(4)]).is_complete, "a part beyond the plan is no part of the file"
+    assert PLAN.unsent(ALL) == []
+    assert PLAN.usable_bytes(ALL) == 25
 
 
 def test_gaps_and_wrong_sizes_are_told_apart_and_both_are_still_to_be_sent() -> None:
     stored = [part(1, 9), part(3, 5)]
-    verdict = judge(PLAN, stored)
+    verdict = PLAN.judge(stored)
     assert (verdict.missing, verdict.wrong_size) == ([(2, 2)], [(1, 1)])
     assert not verdict.is_complete
-    assert unsent(PLAN, stored) == [(1, 2)]
-    assert usable_bytes(PLAN, stored) == 5
+    assert PLAN.unsent(stored) == [(1, 2)]
+    assert PLAN.usable_bytes(stored) == 5
 
 
 def test_the_last_part_has_its_own_size() -> None:
-    assert judge(PLAN, [part(1), part(2), part(3)]).wrong_size == [(3, 3)]
+    assert PLAN.judge([part(1), part(2), part(3)]).wrong_size == [(3, 3)]
 
 
 def test_what_the_client_does_not_name_is_missing() -> None:
-    assert judge(PLAN, ALL, {1: "e", 3: "e"}).missing == [(2, 2)]
-    assert judge(PLAN, ALL[:2], {1: "e", 2: "e", 3: "e"}).missing == [(3, 3)]
+    assert PLAN.judge(ALL, {1: "e", 3: "e"}).missing == [(2, 2)]
+    assert PLAN.judge(ALL[:2], {1: "e", 2: "e", 3: "e"}).missing == [(3, 3)]
 
 
 def test_an_etag_that_is_not_the_stores_is_named() -> None:
-    assert judge(PLAN, ALL, {1: "e", 2: "other", 3: "e"}).wrong_etag == [(2, 2)]
-    assert judge(PLAN, ALL, {1: '"e"', 2: "e", 3: "e"}).is_complete, "quotes do not count"
+    assert PLAN.judge(ALL, {1: "e", 2: "other", 3: "e"}).wrong_etag == [(2, 2)]
+    assert PLAN.judge(ALL, {1: '"e"', 2: "e", 3: "e"}).is_complete, "quotes do not count"
 
 
 def test_runs_of_numbers_become_ranges() -> None:

@@ -54,6 +54,7 @@ def _status(evidence: Evidence, record: FileRecord) -> str:
     if record.ends_at <= evidence.now:
         return f"The upload ended at {moment(record.ends_at)}: no URL is given for it any more."
     return (
-        f"The file is pending: {record.file_size:,} bytes of {record.type} by {record.method} are "
+        f"The file is pending: {'up to ' if record.size_is_limit else ''}{record.file_size:,} "
+        f"bytes of {record.type} by {record.method} are "
         f"awaited until {moment(record.ends_at)}."
     )

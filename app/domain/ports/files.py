@@ -106,6 +106,10 @@ class FileRepository(Protocol):
         """Add to the audit trail of a file that stays as it is, and defer the jobs with it."""
         ...
 
+    async def defer(self, jobs: Sequence[Job]) -> None:
+        """Have the jobs done, of which no line of a trail tells."""
+        ...
+
     async def events(
         self, owner: str, file_id: UUID, *, after: int = 0, limit: int = 1000
     ) -> list[FileEvent] | None:

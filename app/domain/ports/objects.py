@@ -32,18 +32,26 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadSpec:
-    """One object exactly as it may be written: anything else must be refused by the store."""
+    """One object exactly as it may be written: anything else must be refused by the store.
+
+    With `size_is_limit` it may be smaller, which only a POST form can say.
+    """
 
     key: str
     type: str
     size: int
     checksum: Checksum | None = None
+    size_is_limit: bool = False
 
     @classmethod
     def of(cls, record: FileRecord) -> "UploadSpec":
         """The object that the record declares."""
         return cls(
-            key=record.key, type=record.type, size=record.file_size, checksum=record.checksum
+            key=record.key,
+            type=record.type,
+            size=record.file_size,
+            checksum=record.checksum,
+            size_is_limit=record.size_is_limit,
         )
 
 

@@ -80,7 +80,13 @@ class Boto3Signer:
         raise RuntimeError("boto3 has sent what it was only to sign")
 
     def presign_post(
-        self, key: str, *, fields: Mapping[str, str], size: int, expires_in: int, now: datetime
+        self,
+        key: str,
+        *,
+        fields: Mapping[str, str],
+        sizes: tuple[int, int],
+        expires_in: int,
+        now: datetime,
     ) -> PostForm:
         """As `Signer.presign_post`; boto3 makes no conditions of fields, so both are listed."""
         exact: list[Any] = [{name: value} for name, value in fields.items()]
@@ -88,7 +94,7 @@ class Boto3Signer:
             self._bucket,
             key,
             Fields=dict(fields),
-            Conditions=[*exact, ["content-length-range", size, size]],
+            Conditions=[*exact, ["content-length-range", *sizes]],
             ExpiresIn=expires_in,
         )
         return PostForm(form["url"], form["fields"])

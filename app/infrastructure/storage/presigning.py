@@ -65,8 +65,9 @@ class S3Presigning:
         fields = {"Content-Type": spec.type, "success_action_status": "201"}
         if spec.checksum is not None:
             fields[spec.checksum.header] = spec.checksum.value
+        sizes = (0 if spec.size_is_limit else spec.size, spec.size)
         form = signer.presign_post(
-            spec.key, fields=fields, size=spec.size, expires_in=lifetime, now=now
+            spec.key, fields=fields, sizes=sizes, expires_in=lifetime, now=now
         )
         ends = now + timedelta(seconds=lifetime)
         return SignedRequest("POST", form.url, ends, fields=form.fields)

@@ -57,7 +57,8 @@ def _probe_parts(signer: Signer, now: datetime) -> list[str]:
 
 def _probe_post(signer: Signer, now: datetime) -> PostForm:
     fields = {"Content-Type": _TYPE, "success_action_status": "201"}
-    return signer.presign_post(_KEY, fields=fields, size=5 * 1024**3, expires_in=900, now=now)
+    sizes = (0, 5 * 1024**3)
+    return signer.presign_post(_KEY, fields=fields, sizes=sizes, expires_in=900, now=now)
 
 
 PROBES: Mapping[str, Probe] = {
@@ -96,7 +97,7 @@ def fast_signer(
     address = url.partition("?")[0]
     if not address.endswith("/k"):
         raise ValueError("the key is not the last part of the address")
-    form = authority.presign_post("k", fields={}, size=0, expires_in=1, now=_ANY_TIME)
+    form = authority.presign_post("k", fields={}, sizes=(0, 0), expires_in=1, now=_ANY_TIME)
     return SigV4Signer(
         credentials,
         region=credential.split("/")[-3],

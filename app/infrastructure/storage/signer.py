@@ -57,7 +57,14 @@ class Signer(Protocol):
         ...
 
     def presign_post(
-        self, key: str, *, fields: Mapping[str, str], size: int, expires_in: int, now: datetime
+        self,
+        key: str,
+        *,
+        fields: Mapping[str, str],
+        sizes: tuple[int, int],
+        expires_in: int,
+        now: datetime,
     ) -> PostForm:
-        """A form that stores exactly `size` bytes under `key` with exactly these `fields`."""
+        """A form that stores from the first to the second of `sizes` in bytes under `key`, with
+        exactly these `fields`."""
         ...

@@ -180,14 +180,20 @@ class SigV4Signer:
         return SignedHead(f"{self._origin}{path}", headers)
 
     def presign_post(
-        self, key: str, *, fields: Mapping[str, str], size: int, expires_in: int, now: datetime
+        self,
+        key: str,
+        *,
+        fields: Mapping[str, str],
+        sizes: tuple[int, int],
+        expires_in: int,
+        now: datetime,
     ) -> PostForm:
         """As `Signer.presign_post`, with the policy document as boto3 writes it."""
         moment = self._at(now)
         ends = (now + timedelta(seconds=expires_in)).isoformat(timespec="seconds")[:19]
         document = (
             f'{{"expiration": "{ends}Z", "conditions": [{_conditions(fields)}'
-            f'["content-length-range", {size}, {size}], {{"bucket": {self._bucket}}}, '
+            f'["content-length-range", {sizes[0]}, {sizes[1]}], {{"bucket": {self._bucket}}}, '
             f'{{"key": {json_string(key)}}}, {moment.conditions}]}}'
         )
         policy = base64.b64encode(document.encode()).decode()

@@ -26,6 +26,7 @@ EXAMPLE: JsonDict = {
     "filename": "cat.png",
     "type": "image/png",
     "file_size": 12345,
+    "size_is_limit": False,
     "metadata": {},
     "policy": "default",
     "multipart": None,
@@ -103,6 +104,10 @@ class FileResponse(BaseModel):
     filename: str
     type: str
     file_size: int
+    size_is_limit: bool = Field(
+        False,
+        description="No size was declared: until it is verified `file_size` is the most it may be.",
+    )
     metadata: dict[str, str]
     policy: str
     multipart: MultipartResponse | None = Field(None, description="With the method `multipart`.")
@@ -146,6 +151,7 @@ class FileResponse(BaseModel):
             filename=record.filename,
             type=record.type,
             file_size=record.file_size,
+            size_is_limit=record.size_is_limit,
             metadata=dict(record.metadata),
             policy=record.policy,
             multipart=_multipart(record, issued),

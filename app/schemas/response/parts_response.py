@@ -7,6 +7,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
+from app.domain.client_parts import ClientParts
 from app.domain.parts import PartPlan
 from app.service.multipart import HeldParts
 from app.service.part_urls import IssuedParts
@@ -25,15 +26,20 @@ class PartUrlResponse(BaseModel):
     """A PUT of exactly `size` bytes; no header needs to be sent."""
 
     part_number: int
-    size: int
+    size: int | None = Field(description="Null where the client cuts the parts itself.")
     url: str
 
 
 class MultipartResponse(BaseModel):
-    """How the file is cut. `parts` and `next_part` are set only in the answer that issues URLs."""
+    """How the file is cut. `parts` and `next_part` are set only in the answer that issues URLs.
 
-    part_size: int = Field(description="Bytes of every part but the last, which is the rest.")
-    part_count: int
+    An upload by way of Uppy is cut by the client: `part_size` and `part_count` are null.
+    """
+
+    part_size: int | None = Field(
+        description="Bytes of every part but the last, which is the rest."
+    )
+    part_count: int | None
     parts: list[PartUrlResponse] = Field(
         default_factory=list,
         description="The first parts, up to 100 shared by the files of a batch, ready to be sent.",
@@ -43,10 +49,13 @@ class MultipartResponse(BaseModel):
     )
 
     @classmethod
-    def of(cls, plan: PartPlan, issued: IssuedParts | None = None) -> "MultipartResponse":
+    def of(
+        cls, plan: PartPlan | ClientParts, issued: IssuedParts | None = None
+    ) -> "MultipartResponse":
         numbers = issued.numbers if issued else ()
         urls = issued.signed.urls if issued else ()
-        last = max(numbers, default=plan.part_count)
+        count = plan.part_count or 0
+        last = max(numbers, default=count)
         return cls.model_construct(
             part_size=plan.part_size,
             part_count=plan.part_count,
@@ -54,7 +63,7 @@ class MultipartResponse(BaseModel):
                 PartUrlResponse.model_construct(part_number=n, size=plan.size_of(n), url=url)
                 for n, url in zip(numbers, urls, strict=True)
             ],
-            next_part=last + 1 if last < plan.part_count else None,
+            next_part=last + 1 if last < count else None,
         )
 
 
@@ -98,7 +107,8 @@ class HeldPartsResponse(BaseModel):
 
     parts: list[HeldPartResponse]
     missing: list[tuple[int, int]] = Field(
-        description="Parts that are not there, or of another size than planned."
+        description="Parts that are not there, or of another size than planned; none are told "
+        "where the client cuts the parts itself."
     )
     uploaded_bytes: int = Field(description="The sum of the parts that need not be sent again.")
 
