@@ -37,8 +37,10 @@ from app.repository.history_repository import HistoryRepository
 from app.repository.job_repository import JobRepository
 from app.repository.parked_event_repository import ParkedEventRepository
 from app.repository.reconciliation import PostgresRecordSurvey
+from app.repository.upload_token_repository import UploadTokenRepository
 from app.repository.usage_repository import PostgresUsageRepository
 from app.repository.webhook_repository import PostgresWebhookRepository
+from app.service.arrival import ArrivalService
 from app.service.completion import Completion
 from app.service.delivery import DeliveryService
 from app.service.doctor import Doctor
@@ -58,6 +60,8 @@ from app.service.status_reports import StatusReportService
 from app.service.storage_events import StorageEventService
 from app.service.survey import Survey
 from app.service.sweep import SweepService
+from app.service.upload_tokens import UploadTokenService
+from app.service.uppy import UppyService
 from app.service.usage import UsageService
 from app.service.webhooks import WebhookService
 from app.settings import Settings
@@ -79,6 +83,8 @@ class Services:
     removal: RemovalService
     sweep: SweepService
     storage_events: StorageEventService
+    arrivals: ArrivalService
+    uppy: UppyService
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +99,7 @@ class Container(Services):
     sns: SnsTopics
     events_secret: SecretStr | None
     parked_events: ParkedEventRepository
+    upload_tokens: UploadTokenService
     webhooks: WebhookService
     deliveries: DeliveryService
     usage: UsageService
@@ -172,6 +179,7 @@ async def open_container(
         webhooks = PostgresWebhookRepository(database)
         usages = PostgresUsageRepository(database, parts.limits)
         files = FileStorageRepository(database, parts.limits)
+        tokens = UploadTokenRepository(database)
         live = _live(settings, database, files, metrics)
         stack.push_async_callback(live.close)
         diagnosis = SharedDiagnosis(
@@ -197,6 +205,9 @@ async def open_container(
             sns=SnsTopics(settings.storage_events_topics, clock=clock),
             events_secret=settings.storage_events_secret,
             parked_events=ParkedEventRepository(database),
+            upload_tokens=UploadTokenService(
+                keep=tokens.keep, find=tokens.find, policies=parts.policies, clock=clock
+            ),
             webhooks=WebhookService(
                 repository=webhooks,
                 rule=parts.webhook_addresses,
@@ -294,17 +305,21 @@ def build_services(
         policies=policies,
         clock=clock,
     )
+    presigned_urls = PresignedUrlService(
+        repository=repository,
+        store=store,
+        part_urls=part_urls,
+        policies=policies,
+        key_prefix=key_prefix,
+        clock=clock,
+        new_id=new_id,
+        on_issued=metrics.url_issued,
+    )
+    arrivals = ArrivalService(
+        repository=repository, completion=completion, policies=policies, clock=clock
+    )
     return Services(
-        presigned_urls=PresignedUrlService(
-            repository=repository,
-            store=store,
-            part_urls=part_urls,
-            policies=policies,
-            key_prefix=key_prefix,
-            clock=clock,
-            new_id=new_id,
-            on_issued=metrics.url_issued,
-        ),
+        presigned_urls=presigned_urls,
         files=storage,
         status_reports=StatusReportService(
             repository=repository, files=storage, on_report=metrics.status_report
@@ -330,6 +345,17 @@ def build_services(
             key_prefix=key_prefix,
             clock=clock,
             on_events=metrics.storage_events,
+        ),
+        arrivals=arrivals,
+        uppy=UppyService(
+            repository=repository,
+            store=store,
+            policies=policies,
+            uploads=presigned_urls,
+            part_urls=part_urls,
+            multipart=multipart,
+            arrivals=arrivals,
+            bucket=bucket,
         ),
     )
 

@@ -22,6 +22,8 @@ from app.routers import (
     presigned_url,
     storage_events,
     streams,
+    upload_tokens,
+    uppy,
     usage,
     webhooks,
 )
@@ -66,6 +68,8 @@ def create_app(
         files,
         usage,
         webhooks,
+        upload_tokens,
+        uppy,
         storage_events,
         operators,
         doctor,

@@ -61,6 +61,13 @@ _TAGS = [
     {"name": "multipart", "description": "Large files in parts: resume, complete, abort."},
     {"name": "files", "description": "What became of the files: records, audit trail, downloads."},
     {"name": "quotas", "description": "What owners hold and may hold."},
+    {
+        "name": "Uppy",
+        "description": "For pages with Uppy: its `endpoint` (version 5) is `/uppy`, with a bearer "
+        "token, its `companionEndpoint` (version 6) `/uppy/t/{token}`, with a token of "
+        "`POST /upload-tokens`: all of `/uppy/s3/…` is there too. Errors have the members `error` "
+        "and `message` besides.",
+    },
     {"name": "webhooks", "description": "Be told of what happens, at an address of yours."},
     {"name": "storage events", "description": "What the store says by itself; no JWT."},
     {"name": "operators", "description": "Health and metrics; no token needed."},

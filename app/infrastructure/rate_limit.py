@@ -52,14 +52,14 @@ class RateLimiter:
         self._limiter = open_limiter(url.get_secret_value() if url else None)
         self._redis = _breaker(metrics) if url else None
 
-    async def check(self, key: str) -> None:
-        """Count one call of `key`; raise `RateLimited` when that is over a limit."""
+    async def check(self, key: str, *, times: int = 1) -> None:
+        """Count one call of `key`; raise `RateLimited` when that is over so many times a limit."""
         if not self._limits:
             return
         if self._redis is None:
-            retry_after = self._spend(key)
+            retry_after = self._spend(key, times)
         else:
-            retry_after = await self._redis.call(self._spend, key) or 0
+            retry_after = await self._redis.call(self._spend, key, times) or 0
         if retry_after:
             self._metrics.rate_limited()
             raise RateLimited(
@@ -72,10 +72,11 @@ class RateLimiter:
             storage: Any = self._limiter.limiter.storage  # the RedisStorage of limits
             storage.get_connection().close()
 
-    def _spend(self, key: str) -> int:
+    def _spend(self, key: str, times: int) -> int:
         """0 when the call is allowed, otherwise whole seconds to wait."""
         strategy = self._limiter.limiter
-        for limit in self._limits:
+        for each in self._limits:
+            limit = each if times == 1 else type(each)(each.amount * times, each.multiples)
             if not strategy.hit(limit, key):
                 reset_at, _ = strategy.get_window_stats(limit, key)
                 return max(1, math.ceil(reset_at - time.time()))

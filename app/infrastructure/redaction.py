@@ -8,16 +8,21 @@ from collections.abc import Mapping, MutableMapping
 from functools import lru_cache
 from typing import Any
 
+from app.domain.upload_grant import PREFIX
+
 MASK = "[redacted]"
 
 _SECRET_KEY = re.compile(
     r"authorization|token|secret|password|credential|signature|cookie|api_?key|(^|_)urls?$", re.I
 )
-# Query strings and forms of SigV4, authorisation headers, JWTs, URLs with a password.
+# Query strings and forms of SigV4, authorisation headers, JWTs, URLs with a password, upload
+# tokens, alone or in a path.
 _SECRET_VALUE = re.compile(
-    r"X-Amz-(?:Signature|Credential|Security-Token)|\bBearer\s+\S|\beyJ[\w-]{8}|://[^/\s:@]*:[^/\s@]+@",
+    r"X-Amz-(?:Signature|Credential|Security-Token)|\bBearer\s+\S|\beyJ[\w-]{8}"
+    rf"|://[^/\s:@]*:[^/\s@]+@|{PREFIX}[\w-]{{8}}",
     re.I,
 )
+_PREFIX = PREFIX.encode()
 
 
 def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -34,7 +39,8 @@ def may_hold_secret(event: Mapping[str, Any], line: bytes) -> bool:
 
 def _has_hint(folded: bytes) -> bool:
     # Plain searches are several times as fast as the expression, and nearly always enough.
-    return b"eyj" in folded or b"x-amz-" in folded or b"bearer" in folded or b"://" in folded
+    usual = b"eyj" in folded or b"x-amz-" in folded or b"bearer" in folded or b"://" in folded
+    return usual or _PREFIX in folded
 
 
 def _redacted(value: Any) -> Any:

@@ -66,7 +66,7 @@ class Authenticated(HTTPBearer):
         """Raise `Unauthorized`, `Forbidden`, `RateLimited` or `IdentityProviderUnavailable`."""
         container = get_container(request)
         try:
-            principal = await container.verifier.verify(_bearer(request))
+            principal = await container.verifier.verify(bearer(request))
         except (Unauthorized, IdentityProviderUnavailable):
             await container.limiter.check(f"address:{caller_address(request)}")
             raise
@@ -95,7 +95,8 @@ class GuardedRoute(APIRoute):
         return guarded
 
 
-def _bearer(request: Request) -> str:
+def bearer(request: Request) -> str:
+    """The token in the header. Raises `Unauthorized`."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Unauthorized("Send a token in the header `Authorization: Bearer <token>`.")

@@ -92,7 +92,7 @@ def problem_of_item(error: SlipwayError) -> dict[str, Any]:
 def problem_response(error: SlipwayError, scope: Scope) -> ProblemResponse:
     """The answer to the request in `scope`."""
     document = problem_of(error, current_request_id())
-    return ProblemResponse(document, document["status"], headers=_headers(error, scope))
+    return ProblemResponse(document, document["status"], headers=headers_of(error, scope))
 
 
 def refused_preflight(detail: str, headers: Mapping[str, str]) -> ProblemResponse:
@@ -110,7 +110,8 @@ def current_request_id() -> str | None:
     return log_context.get().get("request_id")
 
 
-def _headers(error: SlipwayError, scope: Scope) -> dict[str, str]:
+def headers_of(error: SlipwayError, scope: Scope) -> dict[str, str]:
+    """What the answer says besides the document."""
     if isinstance(error, RetryableError):
         return {"Retry-After": str(error.retry_after)}
     if isinstance(error, errors.Unauthorized):

@@ -66,9 +66,14 @@ def _internal_error(scope: Scope) -> ProblemResponse:
 
 async def _on_slipway_error(request: Request, error: SlipwayError) -> ProblemResponse:
     response = problem_response(error, request.scope)
-    if response.status_code >= 500:
-        _log.warning("request failed", code=error.code, cause=type(error.__cause__).__name__)
+    log_failure(error, response.status_code)
     return response
+
+
+def log_failure(error: SlipwayError, status: int) -> None:
+    """Tell the log of an error that is not the caller's."""
+    if status >= 500:
+        _log.warning("request failed", code=error.code, cause=type(error.__cause__).__name__)
 
 
 async def _on_validation_error(request: Request, error: RequestValidationError) -> ProblemResponse:

@@ -114,6 +114,7 @@ async def open_jobs(
         work = {
             JobName.DISCARD: container.removal.discard,
             JobName.DELETE: container.removal.finish_deletion,
+            JobName.LOOK: container.arrivals.look,
         }
         add_file_jobs(app, work)
         add_periodic_jobs(app, container.sweep.run)

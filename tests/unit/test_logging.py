@@ -137,6 +137,7 @@ def test_secret_keys(capsys: pytest.CaptureFixture[str], key: str, log_format: s
     [
         JWT,
         f"Bearer {JWT}",
+        "GET /uppy/t/slu_Zk3p8Qm1rT0vXy5cBn7aLd2eWu9sHj4gKf6iOxE-RtY//s3/params",
         "bearer abcdef",
         "BEARER abcdef",
         SIGNED,
