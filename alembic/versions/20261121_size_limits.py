@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from alembic import op
 
-revision = "20261121_10"
-down_revision = "20261121_09"
+revision = "20261121_11"
+down_revision = "20261121_10"
 branch_labels = None
 depends_on = None
 

@@ -4,8 +4,8 @@ import sqlalchemy as sa
 
 from alembic import op
 
-revision = "20261121_11"
-down_revision = "20261121_10"
+revision = "20261121_12"
+down_revision = "20261121_11"
 branch_labels = None
 depends_on = None
 

@@ -44,6 +44,7 @@ def a_full_record(owner: str) -> FileRecord:
         method=UploadMethod.MULTIPART,
         status=FileStatus.FAILED,
         file_size=50 * 10**12,
+        size_is_limit=True,
         metadata={"emoji 🧭": "\u2028 \\u0041 \x7f", "": "", "ключ": '{"json": [1]}'},
         checksum=Checksum(ChecksumAlgorithm.SHA256, "x" * 44),
         checksum_type=ChecksumType.COMPOSITE,
@@ -366,7 +367,7 @@ async def test_a_move_changes_what_may_change_and_nothing_else(
     )
     assert await repository.move(before, after, []) is True
 
-    declared = ("key", "filename", "type", "file_size", "method", "policy", "created_at")
+    declared = ("key", "filename", "type", "method", "policy", "created_at")
     declared += ("metadata", "checksum", "checksum_type", "part_size")
     unchanged = {name: getattr(before, name) for name in declared}
     assert await repository.find(owner, id=before.id) == dataclasses.replace(after, **unchanged)
