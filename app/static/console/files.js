@@ -1,23 +1,27 @@
-/** The files of the person. */
+/** Uploading, and the files that are there. */
 
-import { chip } from "./lib/chip.js";
-import { h, name } from "./lib/dom.js";
-import { bytes, timeOf } from "./lib/format.js";
-import { Table } from "./lib/table.js";
+import { h } from "./lib/dom.js";
+import { FileList } from "./files/list.js";
+import { dropZone } from "./uploads/drop-zone.js";
+import { Queue } from "./uploads/queue.js";
+import { Tray } from "./uploads/tray.js";
+import { Unfinished } from "./uploads/unfinished.js";
 
-const COLUMNS = [
-  { label: "Name", cell: (file) => name(file.filename, { class: "name one-line" }) },
-  { label: "Size", cell: (file) => bytes(file.file_size), class: "number soft" },
-  { label: "Status", cell: (file) => chip(file.status) },
-  { label: "Added", cell: (file) => timeOf(file.created_at), class: "soft" },
-];
+export function panel(context) {
+  const list = new FileList(context);
+  const uploads = context.session.has("files:write") ? uploading(context, list) : [];
+  return h("section", { class: "panel", "aria-label": "Files" }, uploads, list.element);
+}
 
-export function panel({ api, live }) {
-  const table = new Table({ name: "files", label: "Files", columns: COLUMNS, key: (file) => file.id });
-  live.addEventListener("ready", async () => {
-    const { items } = await api.get("/files", { limit: 100 });
-    table.clear();
-    for (const file of items) table.put(file);
+function uploading(context, list) {
+  const queue = new Queue(context);
+  const tray = new Tray(queue);
+  const unfinished = new Unfinished(context, queue);
+  queue.addEventListener("over", ({ detail: item }) => {
+    if (item.record) list.add(item.record);
   });
-  return h("section", {}, h("h1", {}, "Files"), h("div", { class: "card" }, table.element));
+  context.live.whenReady(() => unfinished.load());
+  context.live.addEventListener("file", ({ detail }) => unfinished.forget(detail.id));
+  const zone = dropZone((file, options) => queue.begin(file, options));
+  return [zone, tray.element, unfinished.element];
 }

@@ -21,6 +21,7 @@ export class Live extends EventTarget {
   #last = null;
   #pause = FIRST_PAUSE;
   #waiting = null;
+  #isReady = false;
 
   constructor(api) {
     super();
@@ -34,9 +35,17 @@ export class Live extends EventTarget {
     for (;;) {
       const pause = await this.#followed();
       this.#tell("lost", Date.now() + pause);
+      if (!this.#isReady) this.#ready();
       await this.#wait(pause);
       this.#tell("connecting");
     }
+  }
+
+  /** `load` is called once the stream is open, and whenever lists are to be loaded anew. Where it
+   *  cannot be opened, it is called all the same: lists are worth having without it. */
+  whenReady(load) {
+    this.addEventListener("ready", load);
+    if (this.#isReady) load();
   }
 
   /** Do not wait any longer. */
@@ -51,6 +60,8 @@ export class Live extends EventTarget {
     try {
       const headers = this.#last === null ? {} : { "Last-Event-ID": this.#last };
       const answer = await this.#api.stream(PATH, headers, ending.signal);
+      this.#pause = FIRST_PAUSE;
+      this.#tell("live");
       await this.#read(answer.body, ending);
       return FIRST_PAUSE;
     } catch (error) {
@@ -86,11 +97,13 @@ export class Live extends EventTarget {
 
   #happened({ id, event, data }) {
     if (id !== undefined) this.#last = id;
-    if (event === undefined) return;
-    this.#pause = FIRST_PAUSE;
-    if (this.state !== "live") this.#tell("live");
     if (event === "file") this.dispatchEvent(new CustomEvent("file", { detail: JSON.parse(data) }));
-    else this.dispatchEvent(new CustomEvent("ready"));
+    else if (event !== undefined) this.#ready(); // or `reset`, which asks for the same
+  }
+
+  #ready() {
+    this.#isReady = true;
+    this.dispatchEvent(new CustomEvent("ready"));
   }
 
   async #wait(milliseconds) {

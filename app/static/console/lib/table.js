@@ -4,16 +4,20 @@
 import { h } from "./dom.js";
 
 /** `columns` are `{ label, cell(item) -> node or text, class }`; `key(item)` tells items apart.
+ *  With `order`, which is as of Array.sort, items find their place by themselves.
  *  The style sheet gives each table its widths: `.table.<name> { --columns: … }`. */
 export class Table {
   #columns;
   #key;
+  #order;
   #rows = new Map();
+  #items = new WeakMap();
   #body = h("div", { role: "rowgroup", class: "rows" });
 
-  constructor({ name, label, columns, key }) {
+  constructor({ name, label, columns, key, order = null }) {
     this.#columns = columns;
     this.#key = key;
+    this.#order = order;
     const cells = columns.map(headCell);
     const head = h("div", { role: "rowgroup" }, h("div", { role: "row", class: "head" }, cells));
     this.element = h("div", { role: "table", class: `table ${name}`, "aria-label": label }, head, this.#body);
@@ -28,6 +32,10 @@ export class Table {
     return this.#rows.get(key);
   }
 
+  keys() {
+    return this.#rows.keys();
+  }
+
   has(key) {
     return this.#rows.has(key);
   }
@@ -37,17 +45,29 @@ export class Table {
     this.#body.replaceChildren();
   }
 
-  /** Draws the item anew where it stands, else at the end, or before all others. */
-  put(item, { first = false } = {}) {
-    const key = this.#key(item);
+  /** The item of a key, undefined without one. */
+  item(key) {
+    return this.#items.get(this.#rows.get(key));
+  }
+
+  /** Draws the item anew where it stands, or a row for it in its place; returns the row. */
+  put(item) {
     const cells = this.#columns.map((column) => bodyCell(column, item));
-    const row = this.#rows.get(key);
-    if (row) return redrawn(row, cells);
-    const made = h("div", { role: "row", class: "row" }, cells);
-    this.#rows.set(key, made);
-    if (first) this.#body.prepend(made);
-    else this.#body.append(made);
-    return made;
+    const present = this.#rows.get(this.#key(item));
+    const row = present ? redrawn(present, cells) : h("div", { role: "row", class: "row" }, cells);
+    this.#items.set(row, item);
+    if (present) return row;
+    this.#rows.set(this.#key(item), row);
+    this.#body.insertBefore(row, this.#follower(item));
+    return row;
+  }
+
+  /** The row that the item's comes before; null for the end, where most belong. */
+  #follower(item) {
+    const isAfter = (row) => this.#order(this.#items.get(row), item) <= 0;
+    const last = this.#body.lastElementChild;
+    if (this.#order === null || last === null || isAfter(last)) return null;
+    return [...this.#body.children].find((row) => !isAfter(row));
   }
 
   /** Focus inside the row goes to a neighbour's. */

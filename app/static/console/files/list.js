@@ -1,0 +1,162 @@
+/** The person's files: newest first, filtered, searched, and kept as they are by the live stream. */
+
+import { complain } from "../lib/announce.js";
+import { h } from "../lib/dom.js";
+import { count } from "../lib/format.js";
+import { Table } from "../lib/table.js";
+import { columns } from "./columns.js";
+import { showDetails } from "./details.js";
+import { Filters } from "./filters.js";
+
+const PAGE = 100;
+/** When more files have changed than this, the list is loaded anew instead of each of them. */
+const MANY = 20;
+/** Milliseconds for which changes are gathered. */
+const GATHERED = 300;
+
+export class FileList {
+  #context;
+  #table;
+  #filters = new Filters(() => this.load());
+  #more = h("button", { type: "button", hidden: true, onclick: () => this.#next() }, "Show more");
+  #note = h("p", { class: "note", role: "status" });
+  #cursor = null;
+  #loading = null;
+  #changed = new Set();
+
+  constructor(context) {
+    this.#context = context;
+    const actions = { open: (file) => this.#open(file), gone: (id) => this.#table.remove(id) };
+    this.#table = new Table({
+      name: "files",
+      label: "Files, newest first",
+      columns: columns(context, actions),
+      key: (file) => file.id,
+      order: (one, other) => (one.id < other.id ? 1 : -1),
+    });
+    const head = h("header", {}, h("h1", {}, "Files"), this.#filters.element);
+    const foot = h("footer", {}, this.#note, this.#more);
+    this.element = h("section", { class: "card file-list" }, head, this.#table.element, foot);
+    context.live.whenReady(() => this.load());
+    context.live.addEventListener("file", ({ detail }) => this.#happened(detail));
+    this.#watchEnd();
+  }
+
+  /** From the beginning, with the filters as they are. */
+  async load() {
+    this.#loading?.abort();
+    this.#cursor = null;
+    const loading = (this.#loading = new AbortController());
+    this.element.setAttribute("aria-busy", "true");
+    const page = await this.#page(loading.signal);
+    if (loading.signal.aborted) return;
+    this.element.removeAttribute("aria-busy");
+    if (page === null) return;
+    this.#keepOnly(page.items);
+    this.#shown(page);
+  }
+
+  /** A file that has just come. */
+  add(file) {
+    if (!this.#filters.matches(file)) return;
+    const isNew = !this.#table.has(file.id);
+    const row = this.#table.put(file);
+    row.classList.toggle("new", isNew);
+    this.#say();
+  }
+
+  async #next() {
+    if (this.#cursor === null || this.#more.disabled) return;
+    const { signal } = this.#loading;
+    this.#more.disabled = true;
+    const page = await this.#page(signal);
+    this.#more.disabled = false;
+    if (page !== null && !signal.aborted) this.#shown(page);
+  }
+
+  /** A search may find nothing on a page and still go on. */
+  async #page(signal) {
+    const query = { ...this.#filters.value, limit: PAGE };
+    try {
+      let page = { next_cursor: this.#cursor };
+      do {
+        page = await this.#context.api.get("/files", { ...query, cursor: page.next_cursor }, { signal });
+      } while (page.items.length === 0 && page.next_cursor !== null);
+      return page;
+    } catch (error) {
+      if (!signal.aborted) this.#failed(error);
+      return null;
+    }
+  }
+
+  #shown({ items, next_cursor: cursor }) {
+    for (const file of items) this.#table.put(file);
+    this.#cursor = cursor;
+    this.#more.hidden = cursor === null;
+    this.#say();
+  }
+
+  /** What stays keeps its row, and with it the place and the focus of the reader. */
+  #keepOnly(items) {
+    const ids = new Set(items.map((file) => file.id));
+    for (const id of [...this.#table.keys()]) if (!ids.has(id)) this.#table.remove(id);
+  }
+
+  #failed(error) {
+    this.#note.replaceChildren(h("span", { class: "problem" }, error.message), " ");
+    this.#note.append(h("button", { type: "button", onclick: () => this.load() }, "Try again"));
+    this.element.removeAttribute("aria-busy");
+  }
+
+  #say() {
+    const { size } = this.#table;
+    this.element.classList.toggle("is-empty", size === 0);
+    if (size > 0) this.#note.textContent = this.#cursor === null ? count(size, "file") : `${count(size, "file")}, and more`;
+    else if (this.#filters.isSet) this.#note.replaceChildren("No file matches. ", this.#filters.clearButton());
+    else this.#note.textContent = "No files yet. What you upload appears here.";
+  }
+
+  #happened({ id, status, status_reason: reason }) {
+    if (status === "deleted") {
+      this.#table.remove(id);
+      return this.#say();
+    }
+    const file = this.#table.item(id);
+    if (file) return this.#put({ ...file, status, status_reason: reason });
+    if (this.#changed.size === 0) setTimeout(() => this.#catchUp(), GATHERED);
+    this.#changed.add(id);
+  }
+
+  /** Files that are not in the list: from elsewhere, or such as the filters did not let in. */
+  async #catchUp() {
+    const ids = [...this.#changed].filter((id) => !this.#table.has(id));
+    this.#changed.clear();
+    if (ids.length > MANY) return this.load();
+    for (const id of ids) {
+      const file = await this.#context.api.get(`/files/${id}`).catch(() => null); // gone by now
+      if (file !== null) this.add(file);
+    }
+  }
+
+  #put(file) {
+    if (this.#filters.matches(file)) this.#table.put(file);
+    else this.#table.remove(file.id);
+    this.#say();
+  }
+
+  #open(file) {
+    const gone = () => {
+      this.#table.remove(file.id);
+      this.#say();
+    };
+    showDetails(this.#context, file.id, gone).catch((error) => complain(error.message));
+  }
+
+  /** The next page comes before the end of this one is reached. */
+  #watchEnd() {
+    const watcher = new IntersectionObserver(([end]) => end.isIntersecting && this.#next(), {
+      rootMargin: "800px",
+    });
+    watcher.observe(this.#more);
+  }
+}

@@ -1,0 +1,106 @@
+/** Where files come in: dropped anywhere on the page, or chosen. */
+
+import { complain } from "../lib/announce.js";
+import { h } from "../lib/dom.js";
+import { count } from "../lib/format.js";
+import { icon } from "../lib/icons.js";
+import { chosen, dropped } from "./entries.js";
+
+/** `begin(file, { path, policy, checksum })` is called for each file. */
+export function dropZone(begin) {
+  const options = uploadOptions();
+  const take = (found) => taken(found, (file, path) => begin(file, { path, ...options.value }));
+  const files = picker({ multiple: true }, "Choose files", "primary", take);
+  const folder = picker({ webkitdirectory: true }, "Choose a folder", "", take);
+  const words = h("p", {}, h("strong", {}, "Drop files or folders"), " anywhere on this page, or");
+  listen(take);
+  return h(
+    "section",
+    { class: "card drop-zone", "aria-label": "Upload" },
+    h("div", { class: "drop" }, icon("upload"), words, h("div", { class: "buttons" }, files, folder)),
+    options.element,
+  );
+}
+
+function picker(attributes, label, kind, take) {
+  const input = h("input", { type: "file", class: "visually-hidden", tabindex: "-1", "aria-hidden": "true", ...attributes });
+  input.addEventListener("change", () => {
+    take(chosen(input.files));
+    input.value = "";
+  });
+  const open = h("button", { type: "button", class: kind, onclick: () => input.click() }, label);
+  return h("span", { class: "picker" }, open, input);
+}
+
+async function taken(found, begin) {
+  let number = 0;
+  try {
+    for await (const { file, path } of found) {
+      begin(file, path);
+      number++;
+    }
+  } catch (error) {
+    complain(`A folder could not be read (${error.name}); ${count(number, "file")} of it began.`);
+    return;
+  }
+  if (number === 0) complain("There is no file in it.");
+}
+
+/** The whole window takes drops, so that none makes the browser leave the page. */
+function listen(take) {
+  const curtain = h("div", { class: "curtain", hidden: true, "aria-hidden": "true" }, icon("upload"), "Drop to upload");
+  document.body.append(curtain);
+  let depth = 0; // enter and leave come for every element that is crossed
+  const isOver = (by) => {
+    depth = Math.max(0, depth + by);
+    curtain.hidden = depth === 0;
+  };
+  const onFiles = (type, act) => {
+    addEventListener(type, (event) => {
+      if (!event.dataTransfer?.types.includes("Files")) return;
+      event.preventDefault();
+      act(event);
+    });
+  };
+  onFiles("dragenter", () => isOver(+1));
+  onFiles("dragleave", () => isOver(-1));
+  onFiles("dragover", (event) => {
+    event.dataTransfer.dropEffect = document.querySelector("dialog[open]") ? "none" : "copy";
+  });
+  onFiles("drop", (event) => {
+    isOver(-depth);
+    if (!document.querySelector("dialog[open]")) take(dropped(event.dataTransfer));
+  });
+}
+
+function uploadOptions() {
+  const policy = h("input", {
+    id: "policy",
+    type: "text",
+    placeholder: "default",
+    maxlength: 64,
+    pattern: "[A-Za-z0-9_\\-]+",
+    autocomplete: "off",
+    spellcheck: "false",
+    "aria-describedby": "policy-help",
+  });
+  const checksum = h("input", { id: "checksum", type: "checkbox" });
+  const element = h(
+    "details",
+    {},
+    h("summary", {}, "Options"),
+    h(
+      "div",
+      { class: "options" },
+      h("p", {}, h("label", { for: "policy" }, "Upload policy"), policy),
+      h("p", { class: "check" }, checksum, h("label", { for: "checksum" }, "Send a checksum of each file")),
+      h("p", { class: "help", id: "policy-help" }, "Policies say which files are taken. With a checksum the store refuses other bytes; each file is read twice."),
+    ),
+  );
+  return {
+    element,
+    get value() {
+      return { policy: policy.validity.valid ? policy.value : "", checksum: checksum.checked };
+    },
+  };
+}
