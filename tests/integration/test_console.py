@@ -68,7 +68,7 @@ async def test_a_module_imports_what_is_there(api: httpx.AsyncClient, name: str)
 
 @pytest.mark.parametrize("name", ALL)
 def test_it_works_offline_and_makes_no_markup_of_text(name: str) -> None:
-    text = (FILES / name).read_text()
+    text = re.sub(r"/\*.*?\*/", "", (FILES / name).read_text(), flags=re.DOTALL)
     hosts = set(re.findall(r"https?://([\w.-]+)", text)) - {"www.w3.org"}
     assert not hosts
     assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", text)

@@ -14,7 +14,9 @@ globalThis.trustedTypes?.createPolicy("default", {
 
 applyTheme();
 const session = new Session();
-const configuration = await fetch("configuration").then((answer) => answer.json()).catch(() => ({}));
+const configuration = await fetch("configuration")
+  .then((answer) => answer.json())
+  .catch(() => ({}));
 let shown = null;
 
 function show() {

@@ -13,19 +13,37 @@ export function personMenu({ session, live }) {
     "div",
     { class: "menu", id: "person", popover: "auto" },
     h("p", { class: "who" }, "Signed in as ", name(subject)),
-    h("p", { class: "help" }, endsAt ? `Until ${exactTime(endsAt)}` : "The token does not say until when"),
-    h("ul", { class: "scopes", "aria-label": "Rights" }, scopes.map((scope) => h("li", {}, scope))),
+    h(
+      "p",
+      { class: "help" },
+      endsAt ? `Until ${exactTime(endsAt)}` : "The token does not say until when",
+    ),
+    h(
+      "ul",
+      { class: "scopes", "aria-label": "Rights" },
+      scopes.map((scope) => h("li", {}, scope)),
+    ),
     themeChoice(),
     h("button", { type: "button", class: "wide", onclick: () => session.signOut() }, "Sign out"),
   );
   const opener = h(
     "button",
     { type: "button", class: "quiet person", popovertarget: "person" },
-    h("span", { class: "avatar", "aria-hidden": "true" }, Array.from(subject)[0]?.toUpperCase() ?? "?"),
+    h(
+      "span",
+      { class: "avatar", "aria-hidden": "true" },
+      Array.from(subject)[0]?.toUpperCase() ?? "?",
+    ),
     name(subject),
     icon("more"),
   );
-  return h("div", { class: "right" }, session.has("files:read") ? liveness(live) : null, opener, menu);
+  return h(
+    "div",
+    { class: "right" },
+    session.has("files:read") ? liveness(live) : null,
+    opener,
+    menu,
+  );
 }
 
 function liveness(live) {

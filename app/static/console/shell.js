@@ -25,9 +25,16 @@ export class Shell extends HTMLElement {
     super();
     const api = new Api(session);
     this.#context = { api, session, live: new Live(api), configuration };
-    this.#tabs = TABS.filter((tab) => session.has(tab.scope)).map((tab) => ({ ...tab, panel: null }));
+    this.#tabs = TABS.filter((tab) => session.has(tab.scope)).map((tab) => ({
+      ...tab,
+      panel: null,
+    }));
     this.#links = this.#tabs.map(({ id, label }) => h("a", { href: `#${id}` }, label));
-    this.append(h("a", { class: "skip", href: "#main" }, "Skip to content"), this.#header(), this.#main);
+    this.append(
+      h("a", { class: "skip", href: "#main" }, "Skip to content"),
+      this.#header(),
+      this.#main,
+    );
     this.#main.before(banner(this.#context));
   }
 

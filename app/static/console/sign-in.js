@@ -11,7 +11,11 @@ export class SignIn extends HTMLElement {
     super();
     this.className = "sign-in";
     const form = signInForm(session, configuration);
-    const words = h("p", { class: "lead" }, "Uploads straight to your storage, and the truth about each file.");
+    const words = h(
+      "p",
+      { class: "lead" },
+      "Uploads straight to your storage, and the truth about each file.",
+    );
     const card = h("main", { id: "main" }, h("h1", {}, mark(), "Slipway"), words, form);
     this.append(card);
   }
@@ -33,9 +37,21 @@ export function signInForm(session, configuration) {
     "aria-describedby": "token-help token-problem",
     placeholder: "eyJhbGciOi…",
   });
-  const help = h("p", { class: "help", id: "token-help" }, "Kept in this tab alone, until you close it or sign out.");
+  const help = h(
+    "p",
+    { class: "help", id: "token-help" },
+    "Kept in this tab alone, until you close it or sign out.",
+  );
   const go = h("button", { class: "primary", type: "submit" }, "Sign in");
-  const form = h("form", { class: "stack" }, h("label", { for: "token" }, "Access token"), token, help, problem, go);
+  const form = h(
+    "form",
+    { class: "stack" },
+    h("label", { for: "token" }, "Access token"),
+    token,
+    help,
+    problem,
+    go,
+  );
   const attempt = (work) => tried(work, { form, problem, token });
   form.addEventListener("submit", (event) => {
     event.preventDefault();

@@ -75,7 +75,12 @@ function spans(choose) {
     input.addEventListener("change", () => choose(value));
     return h("label", {}, input, word);
   });
-  return h("fieldset", { class: "segments" }, h("legend", { class: "visually-hidden" }, "Over which time"), labels);
+  return h(
+    "fieldset",
+    { class: "segments" },
+    h("legend", { class: "visually-hidden" }, "Over which time"),
+    labels,
+  );
 }
 
 /** Runs `act` once for all calls within so many milliseconds. */

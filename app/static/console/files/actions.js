@@ -20,9 +20,19 @@ export async function download({ api }, { id }) {
 
 /** Asks first; `gone` is called once the file is. */
 export async function remove({ api }, file, gone) {
-  const question = ["Delete ", h("strong", {}, name(file.filename)), "? Its bytes are removed from the store, and nobody can bring them back."];
+  const question = [
+    "Delete ",
+    h("strong", {}, name(file.filename)),
+    "? Its bytes are removed from the store, and nobody can bring them back.",
+  ];
   const act = () => api.delete(`/files/${file.id}`).catch(unlessGone);
-  const isDone = await confirmed({ title: "Delete the file", question, verb: "Delete", isDangerous: true, act });
+  const isDone = await confirmed({
+    title: "Delete the file",
+    question,
+    verb: "Delete",
+    isDangerous: true,
+    act,
+  });
   if (!isDone) return;
   gone();
   announce(`Deleted ${file.filename}`);

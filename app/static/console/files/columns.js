@@ -13,25 +13,42 @@ export function columns(context, actions) {
     { label: "Size", cell: (file) => bytes(file.file_size), class: "number soft size" },
     { label: "Status", cell: (file) => chip(file.status), class: "status" },
     { label: "Added", cell: (file) => timeOf(file.created_at), class: "soft added" },
-    { label: h("span", { class: "visually-hidden" }, "Actions"), cell: (file) => buttons(context, file, actions), class: "actions" },
+    {
+      label: h("span", { class: "visually-hidden" }, "Actions"),
+      cell: (file) => buttons(context, file, actions),
+      class: "actions",
+    },
   ];
 }
 
 function nameCell(file, { open }) {
   const title = name(file.filename, { class: "name one-line" });
-  const opener = h("button", { type: "button", class: "link", title: file.filename, onclick: () => open(file) }, title);
+  const opener = h(
+    "button",
+    { type: "button", class: "link", title: file.filename, onclick: () => open(file) },
+    title,
+  );
   return h("div", {}, opener, subtitle(file));
 }
 
 function subtitle({ status, status_reason: reason, metadata }) {
-  if (status === "failed" && reason) return h("span", { class: "problem one-line", title: reason }, reason);
+  if (status === "failed" && reason)
+    return h("span", { class: "problem one-line", title: reason }, reason);
   const path = metadata?.path;
-  return path ? h("span", { class: "folder" }, icon("folder"), name(path, { class: "name one-line", title: path })) : null;
+  return path
+    ? h(
+        "span",
+        { class: "folder" },
+        icon("folder"),
+        name(path, { class: "name one-line", title: path }),
+      )
+    : null;
 }
 
 function buttons(context, file, { gone }) {
   const offered = [];
-  if (canDownload(file)) offered.push(button("download", "Download", file, () => download(context, file)));
+  if (canDownload(file))
+    offered.push(button("download", "Download", file, () => download(context, file)));
   if (context.session.has("files:write")) {
     offered.push(button("trash", "Delete", file, () => remove(context, file, () => gone(file.id))));
   }

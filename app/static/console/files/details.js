@@ -34,7 +34,10 @@ function parts(context, file, trail, gone) {
     file.status_reason ? h("p", { class: "reason" }, icon("alert"), file.status_reason) : null,
     buttons(context, file, gone),
     facts("About", about(file)),
-    facts("Metadata", Object.entries(file.metadata).map(([key, value]) => [key, name(value)])),
+    facts(
+      "Metadata",
+      Object.entries(file.metadata).map(([key, value]) => [key, name(value)]),
+    ),
     auditTrail(context.api, file.id, trail),
     facts("For support", technical(file)),
   ].filter((part) => part !== null);
@@ -45,10 +48,24 @@ const sizeOf = ({ file_size: size }) => `${bytes(size)} (${size.toLocaleString("
 function buttons(context, file, gone) {
   const offered = [];
   if (canDownload(file)) {
-    offered.push(h("button", { type: "button", class: "primary", onclick: () => download(context, file) }, icon("download"), "Download"));
+    offered.push(
+      h(
+        "button",
+        { type: "button", class: "primary", onclick: () => download(context, file) },
+        icon("download"),
+        "Download",
+      ),
+    );
   }
   if (context.session.has("files:write")) {
-    offered.push(h("button", { type: "button", onclick: () => remove(context, file, gone) }, icon("trash"), "Delete"));
+    offered.push(
+      h(
+        "button",
+        { type: "button", onclick: () => remove(context, file, gone) },
+        icon("trash"),
+        "Delete",
+      ),
+    );
   }
   return offered.length ? h("div", { class: "buttons" }, offered) : null;
 }

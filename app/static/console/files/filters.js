@@ -23,7 +23,10 @@ export class Filters {
       autocomplete: "off",
       spellcheck: "false",
     });
-    this.#search.addEventListener("input", debounced(() => this.#searched(), TYPED));
+    this.#search.addEventListener(
+      "input",
+      debounced(() => this.#searched(), TYPED),
+    );
     this.#segments = segments((status) => {
       this.#status = status;
       onChange();
@@ -78,7 +81,12 @@ function segments(choose) {
     input.addEventListener("change", () => choose(value));
     return h("label", {}, input, word);
   });
-  return h("fieldset", { class: "segments" }, h("legend", { class: "visually-hidden" }, "Status"), labels);
+  return h(
+    "fieldset",
+    { class: "segments" },
+    h("legend", { class: "visually-hidden" }, "Status"),
+    labels,
+  );
 }
 
 function debounced(act, milliseconds) {

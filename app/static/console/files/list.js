@@ -80,7 +80,11 @@ export class FileList {
     try {
       let page = { next_cursor: this.#cursor };
       do {
-        page = await this.#context.api.get("/files", { ...query, cursor: page.next_cursor }, { signal });
+        page = await this.#context.api.get(
+          "/files",
+          { ...query, cursor: page.next_cursor },
+          { signal },
+        );
       } while (page.items.length === 0 && page.next_cursor !== null);
       return page;
     } catch (error) {
@@ -111,8 +115,11 @@ export class FileList {
   #say() {
     const { size } = this.#table;
     this.element.classList.toggle("is-empty", size === 0);
-    if (size > 0) this.#note.textContent = this.#cursor === null ? count(size, "file") : `${count(size, "file")}, and more`;
-    else if (this.#filters.isSet) this.#note.replaceChildren("No file matches. ", this.#filters.clearButton());
+    if (size > 0)
+      this.#note.textContent =
+        this.#cursor === null ? count(size, "file") : `${count(size, "file")}, and more`;
+    else if (this.#filters.isSet)
+      this.#note.replaceChildren("No file matches. ", this.#filters.clearButton());
     else this.#note.textContent = "No files yet. What you upload appears here.";
   }
 

@@ -15,10 +15,13 @@ const EVENTS = {
 /** `trail` is the first page as the API gave it, or `{ error }`. */
 export function auditTrail(api, id, trail) {
   const heading = h("h3", {}, "What happened");
-  if (trail.error) return h("section", {}, heading, h("p", { class: "problem" }, trail.error.message));
+  if (trail.error)
+    return h("section", {}, heading, h("p", { class: "problem" }, trail.error.message));
   const list = h("ol", { class: "trail" }, trail.items.map(line));
   const section = h("section", {}, heading, list);
-  offerMore(section, list, trail.next_cursor, (cursor) => api.get(`/files/${id}/events`, { cursor }));
+  offerMore(section, list, trail.next_cursor, (cursor) =>
+    api.get(`/files/${id}/events`, { cursor }),
+  );
   return section;
 }
 
@@ -38,15 +41,25 @@ function offerMore(section, list, cursor, load) {
 }
 
 function line({ at, actor, event, from, to, detail }) {
-  const moved = from ? [chip(from), h("span", { class: "arrow" }, "to"), chip(to)] : [EVENTS[event] ?? event];
+  const moved = from
+    ? [chip(from), h("span", { class: "arrow" }, "to"), chip(to)]
+    : [EVENTS[event] ?? event];
   const time = h("time", { datetime: at }, exactTime(at));
-  return h("li", {}, h("p", { class: "what" }, moved), h("p", { class: "help" }, time, " by ", h("bdi", {}, actor)), told(detail));
+  return h(
+    "li",
+    {},
+    h("p", { class: "what" }, moved),
+    h("p", { class: "help" }, time, " by ", h("bdi", {}, actor)),
+    told(detail),
+  );
 }
 
 function told(detail) {
   const entries = Object.entries(detail).filter(([, value]) => value !== null);
   if (entries.length === 0) return null;
-  const text = entries.map(([key, value]) => `${key.replaceAll("_", " ")}: ${plain(value)}`).join(" · ");
+  const text = entries
+    .map(([key, value]) => `${key.replaceAll("_", " ")}: ${plain(value)}`)
+    .join(" · ");
   return h("p", { class: "help detail" }, text);
 }
 

@@ -39,7 +39,9 @@ export class Api {
 
   /** `query` leaves out what is null, undefined or empty. Repeated where that may help. */
   get(path, query = {}, { signal } = {}) {
-    const given = Object.entries(query).filter(([, value]) => ![null, undefined, ""].includes(value));
+    const given = Object.entries(query).filter(
+      ([, value]) => ![null, undefined, ""].includes(value),
+    );
     const asked = given.length ? `${path}?${new URLSearchParams(given)}` : path;
     return patiently(() => this.#call("GET", asked, undefined, signal), signal);
   }
@@ -64,7 +66,8 @@ export class Api {
   /** The answer's JSON, null for an empty one; throws ApiError. Waits while nobody is signed in. */
   async #call(method, path, body, signal) {
     const headers = body === undefined ? {} : { "Content-Type": "application/json" };
-    const limit = () => AbortSignal.any([AbortSignal.timeout(TIMEOUT), ...(signal ? [signal] : [])]);
+    const limit = () =>
+      AbortSignal.any([AbortSignal.timeout(TIMEOUT), ...(signal ? [signal] : [])]);
     const request = { method, headers, body: JSON.stringify(body), cache: "no-store" };
     const answer = await this.#answered(path, request, signal, limit);
     if (answer.status === 204) return null;

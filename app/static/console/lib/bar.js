@@ -11,7 +11,12 @@ export function bar({ label, text, parts, limit, isQuota = false }) {
   const track = h("div", { class: "track", role: "img", "aria-label": `${label}: ${text}` }, fills);
   const held = parts.reduce((sum, part) => sum + part.value, 0);
   const kind = isQuota && limit !== null ? nearness(held / limit) : "";
-  const words = h("p", {}, h("span", { class: "label" }, label), h("span", { class: "value" }, text));
+  const words = h(
+    "p",
+    {},
+    h("span", { class: "label" }, label),
+    h("span", { class: "value" }, text),
+  );
   return h("div", { class: `bar ${kind}` }, words, track);
 }
 

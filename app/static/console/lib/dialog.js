@@ -9,7 +9,11 @@ let numbered = 0;
  *  `kind` is `small` or `sheet`, the latter along the side. */
 export function openDialog({ title, kind = "small", content }) {
   const id = `dialog-${++numbered}`;
-  const close = h("button", { class: "quiet icon-only", type: "button", "aria-label": "Close" }, icon("close"));
+  const close = h(
+    "button",
+    { class: "quiet icon-only", type: "button", "aria-label": "Close" },
+    icon("close"),
+  );
   const head = h("header", {}, h("h2", { id }, title), close);
   const dialog = h("dialog", { class: kind, "aria-labelledby": id }, head, content);
   close.addEventListener("click", () => dialog.close());
@@ -39,7 +43,13 @@ export function confirmed({ title, question, verb, isDangerous = false, act }) {
     const go = h("button", { type: "submit", class: isDangerous ? "danger" : "primary" }, verb);
     const problem = h("p", { class: "problem", role: "alert" });
     const buttons = h("footer", {}, cancel, go);
-    const form = h("form", { method: "dialog" }, h("div", { class: "question" }, question), problem, buttons);
+    const form = h(
+      "form",
+      { method: "dialog" },
+      h("div", { class: "question" }, question),
+      problem,
+      buttons,
+    );
     const dialog = openDialog({ title, content: form });
     let isDone = false;
     dialog.addEventListener("close", () => resolve(isDone));

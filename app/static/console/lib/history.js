@@ -31,11 +31,20 @@ export function columnsOf(items, interval) {
 
 /** A bar for each outcome, as a share of all uploads. */
 export function shares(title, items) {
-  const totals = items.map(valuesOf).reduce((sums, values) => sums.map((sum, at) => sum + values[at]), [0, 0, 0, 0]);
+  const totals = items
+    .map(valuesOf)
+    .reduce((sums, values) => sums.map((sum, at) => sum + values[at]), [0, 0, 0, 0]);
   const all = totals.reduce((sum, value) => sum + value, 0);
   const bars = OUTCOMES.map(({ name, kind }, at) => {
-    const text = all ? `${count(totals[at], "file")}, ${Math.round((100 * totals[at]) / all)} %` : "none";
-    return bar({ label: name, text, parts: [{ value: totals[at], kind }], limit: Math.max(1, all) });
+    const text = all
+      ? `${count(totals[at], "file")}, ${Math.round((100 * totals[at]) / all)} %`
+      : "none";
+    return bar({
+      label: name,
+      text,
+      parts: [{ value: totals[at], kind }],
+      limit: Math.max(1, all),
+    });
   });
   return h("section", { class: "plot shares" }, h("h3", {}, title), bars);
 }

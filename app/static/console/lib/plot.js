@@ -13,7 +13,11 @@ export function plot({ title, columns, series, format = String }) {
   const top = roundUp(Math.max(1, ...columns.map((column) => sum(column.values))), format);
   const drawing = s(
     "svg",
-    { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": spoken(title, columns, series, format) },
+    {
+      viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+      role: "img",
+      "aria-label": spoken(title, columns, series, format),
+    },
     grid(top, format),
     columns.map((column, index) => drawn(column, index, columns.length, top, series, format)),
     axis(columns),
@@ -56,7 +60,13 @@ function drawn({ label, values }, index, length, top, series, format) {
   const told = series.map(({ name }, at) => `${name}: ${format(values[at])}`).join("\n");
   const tip = s("title");
   tip.textContent = `${label}\n${told}`;
-  const hit = s("rect", { class: "hit", x: LEFT + room * index, y: TOP, width: room, height: HEIGHT - BOTTOM - TOP });
+  const hit = s("rect", {
+    class: "hit",
+    x: LEFT + room * index,
+    y: TOP,
+    width: room,
+    height: HEIGHT - BOTTOM - TOP,
+  });
   return s("g", { class: "column" }, tip, hit, blocks);
 }
 
@@ -77,7 +87,9 @@ function axis(columns) {
 }
 
 function legend(series) {
-  const items = series.map(({ name, kind }) => h("li", {}, h("span", { class: `swatch ${kind}` }), name));
+  const items = series.map(({ name, kind }) =>
+    h("li", {}, h("span", { class: `swatch ${kind}` }), name),
+  );
   return h("ul", { class: "legend" }, items);
 }
 
@@ -89,7 +101,9 @@ function spoken(title, columns, series, format) {
 }
 
 function asTable(title, columns, series, format) {
-  const heads = ["", ...series.map(({ name }) => name)].map((text) => h("th", { scope: "col" }, text || "When"));
+  const heads = ["", ...series.map(({ name }) => name)].map((text) =>
+    h("th", { scope: "col" }, text || "When"),
+  );
   const rows = columns.toReversed().map(({ label, values }) => {
     const cells = values.map((value) => h("td", {}, format(value)));
     return h("tr", {}, h("th", { scope: "row" }, label), cells);
@@ -101,6 +115,10 @@ function asTable(title, columns, series, format) {
     h("thead", {}, h("tr", {}, heads)),
     h("tbody", {}, rows),
   );
-  const room = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `${title}, as a table` }, table);
+  const room = h(
+    "div",
+    { class: "scroll", tabindex: "0", role: "region", "aria-label": `${title}, as a table` },
+    table,
+  );
   return h("details", {}, h("summary", {}, "Show as a table"), room);
 }

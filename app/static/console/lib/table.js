@@ -20,7 +20,12 @@ export class Table {
     this.#order = order;
     const cells = columns.map(headCell);
     const head = h("div", { role: "rowgroup" }, h("div", { role: "row", class: "head" }, cells));
-    this.element = h("div", { role: "table", class: `table ${name}`, "aria-label": label }, head, this.#body);
+    this.element = h(
+      "div",
+      { role: "table", class: `table ${name}`, "aria-label": label },
+      head,
+      this.#body,
+    );
   }
 
   get size() {

@@ -17,13 +17,25 @@ export function dropZone(begin) {
   return h(
     "section",
     { class: "card drop-zone", "aria-label": "Upload" },
-    h("div", { class: "drop" }, icon("upload"), words, h("div", { class: "buttons" }, files, folder)),
+    h(
+      "div",
+      { class: "drop" },
+      icon("upload"),
+      words,
+      h("div", { class: "buttons" }, files, folder),
+    ),
     options.element,
   );
 }
 
 function picker(attributes, label, kind, take) {
-  const input = h("input", { type: "file", class: "visually-hidden", tabindex: "-1", "aria-hidden": "true", ...attributes });
+  const input = h("input", {
+    type: "file",
+    class: "visually-hidden",
+    tabindex: "-1",
+    "aria-hidden": "true",
+    ...attributes,
+  });
   input.addEventListener("change", () => {
     take(chosen(input.files));
     input.value = "";
@@ -48,7 +60,12 @@ async function taken(found, begin) {
 
 /** The whole window takes drops, so that none makes the browser leave the page. */
 function listen(take) {
-  const curtain = h("div", { class: "curtain", hidden: true, "aria-hidden": "true" }, icon("upload"), "Drop to upload");
+  const curtain = h(
+    "div",
+    { class: "curtain", hidden: true, "aria-hidden": "true" },
+    icon("upload"),
+    "Drop to upload",
+  );
   document.body.append(curtain);
   let depth = 0; // enter and leave come for every element that is crossed
   const isOver = (by) => {
@@ -93,8 +110,17 @@ function uploadOptions() {
       "div",
       { class: "options" },
       h("p", {}, h("label", { for: "policy" }, "Upload policy"), policy),
-      h("p", { class: "check" }, checksum, h("label", { for: "checksum" }, "Send a checksum of each file")),
-      h("p", { class: "help", id: "policy-help" }, "Policies say which files are taken. With a checksum the store refuses other bytes; each file is read twice."),
+      h(
+        "p",
+        { class: "check" },
+        checksum,
+        h("label", { for: "checksum" }, "Send a checksum of each file"),
+      ),
+      h(
+        "p",
+        { class: "help", id: "policy-help" },
+        "Policies say which files are taken. With a checksum the store refuses other bytes; each file is read twice.",
+      ),
     ),
   );
   return {

@@ -21,7 +21,12 @@ export class Row {
     this.#item = item;
     this.#actions = actions;
     this.#bar.setAttribute("aria-label", `Progress of ${item.name}`);
-    const title = h("div", { class: "title" }, name(item.name, { class: "name one-line", title: item.name }), folder(item));
+    const title = h(
+      "div",
+      { class: "title" },
+      name(item.name, { class: "name one-line", title: item.name }),
+      folder(item),
+    );
     const middle = h("div", { class: "middle" }, title, this.#bar, this.#words);
     this.element = h("li", { class: "upload" }, middle, this.#buttons);
     this.update();
@@ -59,13 +64,20 @@ export class Row {
 
   #button(shape, verb, act) {
     const label = `${verb} ${this.#item.name}`;
-    const attributes = { type: "button", class: "quiet icon-only", "aria-label": label, title: verb };
+    const attributes = {
+      type: "button",
+      class: "quiet icon-only",
+      "aria-label": label,
+      title: verb,
+    };
     return h("button", { ...attributes, onclick: () => act(this.#item) }, icon(shape));
   }
 }
 
 function folder({ path }) {
-  return path ? h("span", { class: "folder" }, icon("folder"), name(path, { class: "name one-line" })) : null;
+  return path
+    ? h("span", { class: "folder" }, icon("folder"), name(path, { class: "name one-line" }))
+    : null;
 }
 
 function wordsFor({ progress, error }) {
@@ -75,7 +87,11 @@ function wordsFor({ progress, error }) {
     case "preparing":
       return loaded > 0 ? `Preparing · ${sent}` : `Waiting · ${bytes(total)}`;
     case "sending":
-      return [sent, rate(speed), timeLeft !== null && loaded < total ? `${duration(timeLeft)} left` : ""]
+      return [
+        sent,
+        rate(speed),
+        timeLeft !== null && loaded < total ? `${duration(timeLeft)} left` : "",
+      ]
         .filter(Boolean)
         .join(" · ");
     case "verifying":

@@ -23,7 +23,12 @@ export class Tray {
   constructor(queue) {
     this.#queue = queue;
     const header = h("header", {}, h("div", {}, this.#title, this.#words), this.#buttons);
-    this.element = h("section", { class: "card tray", hidden: true, "aria-labelledby": "tray" }, header, this.#list);
+    this.element = h(
+      "section",
+      { class: "card tray", hidden: true, "aria-labelledby": "tray" },
+      header,
+      this.#list,
+    );
     queue.addEventListener("added", ({ detail }) => this.#added(detail));
     queue.addEventListener("changed", ({ detail }) => this.#rows.get(detail)?.update());
     queue.addEventListener("over", ({ detail }) => this.#over(detail));
@@ -44,7 +49,8 @@ export class Tray {
 
   #over(item) {
     if (item.state === "done") this.#arrived++;
-    if (item.state === "failed" && this.#queue.items.has(item)) announce(`${item.name} failed: ${item.error.message}`);
+    if (item.state === "failed" && this.#queue.items.has(item))
+      announce(`${item.name} failed: ${item.error.message}`);
     else this.#drop(item);
     this.#look();
   }
@@ -84,7 +90,12 @@ export class Tray {
   /** Buttons for all at once, made anew only when others are wanted. */
   #offer(running, failed) {
     const isPaused = running.length > 0 && running.every((item) => item.state === "paused");
-    const state = running.length > 1 ? `running ${isPaused}` : running.length === 0 ? `over ${failed.length > 0}` : "";
+    const state =
+      running.length > 1
+        ? `running ${isPaused}`
+        : running.length === 0
+          ? `over ${failed.length > 0}`
+          : "";
     if (state === this.#state) return;
     this.#state = state;
     this.#buttons.replaceChildren(...this.#buttonsFor(running, failed, isPaused));
@@ -97,12 +108,29 @@ export class Tray {
     };
     if (running.length > 1) {
       const hold = isPaused
-        ? button("play", "Resume all", each((item) => item.resume()))
-        : button("pause", "Pause all", each((item) => item.pause()));
-      return [hold, button("close", "Cancel all", each((item) => item.cancel()))];
+        ? button(
+            "play",
+            "Resume all",
+            each((item) => item.resume()),
+          )
+        : button(
+            "pause",
+            "Pause all",
+            each((item) => item.pause()),
+          );
+      return [
+        hold,
+        button(
+          "close",
+          "Cancel all",
+          each((item) => item.cancel()),
+        ),
+      ];
     }
     if (running.length === 1) return [];
-    const again = button("retry", "Try all again", () => this.#queue.failed.forEach((item) => this.#queue.run(item)));
+    const again = button("retry", "Try all again", () =>
+      this.#queue.failed.forEach((item) => this.#queue.run(item)),
+    );
     return [...(failed.length > 1 ? [again] : []), button("check", "Done", () => this.#clear())];
   }
 

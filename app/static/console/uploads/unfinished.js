@@ -19,7 +19,11 @@ export class Unfinished {
   constructor({ api }, queue) {
     this.#api = api;
     this.#queue = queue;
-    const words = h("p", { class: "help" }, "Choose the same file again: what has arrived is not sent twice.");
+    const words = h(
+      "p",
+      { class: "help" },
+      "Choose the same file again: what has arrived is not sent twice.",
+    );
     this.element = h(
       "section",
       { class: "card tray", hidden: true, "aria-labelledby": "unfinished" },
@@ -46,12 +50,26 @@ export class Unfinished {
   }
 
   #show(record) {
-    const words = h("span", { class: "words" }, `${bytes(record.file_size)}, begun `, timeOf(record.created_at));
+    const words = h(
+      "span",
+      { class: "words" },
+      `${bytes(record.file_size)}, begun `,
+      timeOf(record.created_at),
+    );
     const bar = h("progress", { max: 1, value: 0, "aria-label": `Arrived of ${record.filename}` });
     const problem = h("span", { class: "problem", role: "alert" });
-    const title = h("div", { class: "title" }, name(record.filename, { class: "name one-line", title: record.filename }));
+    const title = h(
+      "div",
+      { class: "title" },
+      name(record.filename, { class: "name one-line", title: record.filename }),
+    );
     const middle = h("div", { class: "middle" }, title, bar, words, problem);
-    const row = h("li", { class: "upload", "data-state": "unfinished" }, middle, this.#buttons(record, problem));
+    const row = h(
+      "li",
+      { class: "upload", "data-state": "unfinished" },
+      middle,
+      this.#buttons(record, problem),
+    );
     this.#shown.set(record.id, row);
     this.#list.append(row);
     this.element.hidden = false;
@@ -66,10 +84,19 @@ export class Unfinished {
   }
 
   #buttons(record, problem) {
-    const input = h("input", { type: "file", class: "visually-hidden", tabindex: "-1", "aria-hidden": "true" });
+    const input = h("input", {
+      type: "file",
+      class: "visually-hidden",
+      tabindex: "-1",
+      "aria-hidden": "true",
+    });
     const choose = h("button", { type: "button" }, "Choose the file");
     const label = `Discard ${record.filename}`;
-    const discard = h("button", { type: "button", class: "quiet icon-only", "aria-label": label, title: "Discard" }, icon("trash"));
+    const discard = h(
+      "button",
+      { type: "button", class: "quiet icon-only", "aria-label": label, title: "Discard" },
+      icon("trash"),
+    );
     choose.setAttribute("aria-label", `Choose the file ${record.filename} again`);
     choose.addEventListener("click", () => input.click());
     input.addEventListener("change", () => this.#chosen(record, input, problem));
@@ -90,7 +117,13 @@ export class Unfinished {
   async #discard(record) {
     const question = ["Discard what has arrived of ", name(record.filename), "?"];
     const act = () => this.#queue.discard(record);
-    const isDone = await confirmed({ title: "Discard the upload", question, verb: "Discard", isDangerous: true, act });
+    const isDone = await confirmed({
+      title: "Discard the upload",
+      question,
+      verb: "Discard",
+      isDangerous: true,
+      act,
+    });
     if (!isDone) return;
     this.forget(record.id);
     announce(`Discarded ${record.filename}`);
@@ -99,6 +132,7 @@ export class Unfinished {
 
 function difference(file, { filename, file_size: size }) {
   if (file.name.normalize() !== filename) return `That is another file: ${file.name}.`;
-  if (file.size !== size) return `That is another file: it has ${bytes(file.size)}, not ${bytes(size)}.`;
+  if (file.size !== size)
+    return `That is another file: it has ${bytes(file.size)}, not ${bytes(size)}.`;
   return "";
 }
