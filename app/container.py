@@ -35,10 +35,12 @@ from app.repository.diagnosis.checks import database_checks
 from app.repository.file_storage_repository import FileStorageRepository
 from app.repository.history_repository import HistoryRepository
 from app.repository.job_repository import JobRepository
+from app.repository.oversight_repository import OversightRepository
 from app.repository.parked_event_repository import ParkedEventRepository
 from app.repository.reconciliation import PostgresRecordSurvey
 from app.repository.upload_token_repository import UploadTokenRepository
 from app.repository.usage_repository import PostgresUsageRepository
+from app.repository.webhook_oversight import WebhookOversight
 from app.repository.webhook_repository import PostgresWebhookRepository
 from app.service.arrival import ArrivalService
 from app.service.completion import Completion
@@ -104,7 +106,9 @@ class Container(Services):
     deliveries: DeliveryService
     usage: UsageService
     history: HistoryService
-    usages: UsageRepository
+    oversight: OversightRepository
+    webhook_oversight: WebhookOversight
+    usages: PostgresUsageRepository
     reconcile: ReconcileService
     live: LiveService
     diagnosis: SharedDiagnosis
@@ -225,6 +229,8 @@ async def open_container(
             ),
             usage=UsageService(usages),
             history=HistoryService(HistoryRepository(database).outcomes, clock=clock),
+            oversight=OversightRepository(database),
+            webhook_oversight=WebhookOversight(database),
             usages=usages,
             live=live,
             diagnosis=diagnosis,

@@ -14,6 +14,7 @@ from app.infrastructure.logging import configure_logging
 from app.infrastructure.metrics import Metrics
 from app.openapi import describe
 from app.routers import (
+    admin,
     doctor,
     file_status,
     files,
@@ -73,6 +74,7 @@ def create_app(
         storage_events,
         operators,
         doctor,
+        *admin.FEATURES,
     ):
         # Not include_router: FastAPI then matches and wraps each request twice.
         app.router.routes.extend(feature.router.routes)

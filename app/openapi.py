@@ -70,6 +70,7 @@ _TAGS = [
     },
     {"name": "webhooks", "description": "Be told of what happens, at an address of yours."},
     {"name": "storage events", "description": "What the store says by itself; no JWT."},
+    {"name": "administration", "description": "All owners together; for the scope `admin`."},
     {"name": "operators", "description": "Health and metrics; no token needed."},
 ]
 

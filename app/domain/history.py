@@ -35,7 +35,7 @@ class Period:
     @property
     def ids(self) -> tuple[UUID, UUID]:
         """The ids of the files that began in it: from the first until before the second."""
-        return _first_id(self.start), _first_id(self.end)
+        return first_id(self.start), first_id(self.end)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +63,6 @@ def periods(interval: Interval, count: int, now: datetime) -> list[Period]:
     return [Period(start, start + length) for start in starts]
 
 
-def _first_id(at: datetime) -> UUID:
+def first_id(at: datetime) -> UUID:
     """Before every UUIDv7 of that millisecond, and after those of the one before."""
     return UUID(int=int(at.timestamp() * 1000) << _TIMESTAMP_SHIFT)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 MAX_WEBHOOKS = 10
@@ -47,6 +48,9 @@ SHARES = 10
 have the rest."""
 
 MAX_ERROR_LENGTH = 200
+
+MOST_WAITING = 10_000
+"""What waits is counted no further."""
 
 PAUSED = "Paused by a call."
 """The reason for which a webhook is disabled that has not failed."""
@@ -101,6 +105,12 @@ class Webhook:
     def is_enabled(self) -> bool:
         return self.disabled_at is None
 
+    @property
+    def host(self) -> str:
+        """The address without what may be secret in it: `https://hooks.example.com`."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
     def secrets(self, now: datetime) -> list[str]:
         """Those that sign, the newest first."""
         previous = self.previous_secret
@@ -132,6 +142,16 @@ class Delivery:
     def name(self) -> str:
         """What the receiver knows it by: the header `webhook-id`."""
         return f"msg_{self.message_id.hex}"
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookHealth:
+    """A webhook with how many deliveries wait for it, up to MOST_WAITING, and its last that went
+    wrong and has not arrived since."""
+
+    webhook: Webhook
+    waiting: int
+    last_failure: Delivery | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,10 @@ class WebhookRepository(Protocol):
         """One among these."""
         ...
 
+    async def load(self, id: UUID) -> Webhook | None:
+        """Whoever's it is."""
+        ...
+
     async def replace(self, before: Webhook, after: Webhook) -> bool:
         """Compare and set: False, with nothing written, when it changed or is gone."""
         ...

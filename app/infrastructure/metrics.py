@@ -67,6 +67,9 @@ class Metrics:
         self._webhooks_disabled = counter(
             "webhooks_disabled", "Webhooks disabled because their endpoints fail"
         )
+        self._webhook_backlog = gauge(
+            "webhook_backlog", "Deliveries that wait", multiprocess_mode="mostrecent"
+        )
         self._rate_limited = counter("rate_limited", "Requests refused with 429")
         self._limit_errors = counter(
             "rate_limit_store_errors", "Failures of the rate limit store; its requests passed"
@@ -138,6 +141,10 @@ class Metrics:
 
     def webhook_disabled(self) -> None:
         self._webhooks_disabled.inc()
+
+    def webhook_backlog(self, count: float) -> None:
+        """Deliveries that wait, NaN when nobody knows."""
+        self._webhook_backlog.set(count)
 
     def rate_limited(self) -> None:
         self._rate_limited.inc()

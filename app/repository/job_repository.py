@@ -25,8 +25,11 @@ _COUNTS = " UNION ALL ".join(
 )
 
 _PAGE = """
-SELECT id, task_name, status, attempts, scheduled_at, args FROM procrastinate_jobs
-WHERE status = $1::procrastinate_job_status ORDER BY id LIMIT $2
+SELECT id, task_name, status, attempts, scheduled_at, args, changed_at FROM procrastinate_jobs
+LEFT JOIN LATERAL (
+    SELECT max(at) AS changed_at FROM procrastinate_events WHERE job_id = procrastinate_jobs.id
+) AS events ON true
+WHERE status = $1::procrastinate_job_status AND id > $3 ORDER BY id LIMIT $2
 """
 
 # With as many attempts before it as a new one. The poll of the workers finds it.
@@ -38,7 +41,9 @@ WHERE status = 'failed' AND ($1::bigint[] IS NULL OR id = ANY($1)) RETURNING id
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueuedJob:
-    """`at`: not before then. `file_id` is None for the jobs that are not about one file."""
+    """`at`: not before then. `file_id` is None for the jobs that are not about one file.
+    `changed_at` is when it came to its status.
+    """
 
     id: int
     name: str
@@ -46,6 +51,7 @@ class QueuedJob:
     attempts: int
     at: datetime | None
     file_id: str | None
+    changed_at: datetime | None
 
 
 class JobRepository:
@@ -59,9 +65,11 @@ class JobRepository:
         rows = await self._database.ask(lambda connection: connection.fetch(_COUNTS))
         return {(name, status): count for name, status, count in rows}
 
-    async def page(self, status: str, *, limit: int) -> list[QueuedJob]:
-        """Up to `limit` jobs of that status, oldest first."""
-        rows = await self._database.ask(lambda connection: connection.fetch(_PAGE, status, limit))
+    async def page(self, status: str, *, limit: int, after: int = 0) -> list[QueuedJob]:
+        """Up to `limit` jobs of that status with ids beyond `after`, oldest first."""
+        rows = await self._database.ask(
+            lambda connection: connection.fetch(_PAGE, status, limit, after)
+        )
         return [_job(row) for row in rows]
 
     async def retry(self, ids: Sequence[int] | None) -> list[int]:
@@ -78,4 +86,5 @@ def _job(row: "asyncpg.Record") -> QueuedJob:
         attempts=row["attempts"],
         at=row["scheduled_at"],
         file_id=row["args"].get("file_id"),
+        changed_at=row["changed_at"],
     )

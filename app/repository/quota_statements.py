@@ -87,6 +87,12 @@ def settling(source: str, owner: str, first: int) -> str:
 
 STANDING = f"SELECT {', '.join((*COUNTERS, 'overridden', *LIMITS))} FROM usages WHERE owner = $1"
 
+STANDINGS = f"""
+SELECT owner, {", ".join((*COUNTERS, "overridden", *LIMITS))} FROM usages
+WHERE owner > $1 ORDER BY owner LIMIT $2
+"""
+"""Whoever ever had a file has a row."""
+
 OVERRIDE = f"""
 INSERT INTO usages (owner, overridden, {", ".join(LIMITS)}) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (owner) DO UPDATE SET (overridden, {", ".join(LIMITS)})

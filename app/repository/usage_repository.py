@@ -4,6 +4,7 @@ from app.database.config import Database
 from app.database.engine import Connection
 from app.domain.usage import Limits, Standing, Usage
 from app.repository import quota_statements as statements
+from app.repository.mapping import Row
 from app.repository.quota_statements import COUNTERS, LIMITS
 
 
@@ -33,6 +34,13 @@ class PostgresUsageRepository:
         )
         return [row["owner"] for row in rows]
 
+    async def standings(self, *, after: str = "", limit: int) -> list[tuple[str, Standing]]:
+        """Up to `limit` owners, each greater than `after`, in order, with what they hold."""
+        rows = await self._database.ask(
+            lambda connection: connection.fetch(statements.STANDINGS, after, limit)
+        )
+        return [(row["owner"], _standing(row, self._default)) for row in rows]
+
     async def recount(self, owner: str) -> Usage:
         async def attempt(connection: Connection) -> Usage:
             async with connection.transaction():
@@ -46,8 +54,10 @@ class PostgresUsageRepository:
 async def read_standing(connection: Connection, owner: str, default: Limits) -> Standing:
     """The owner's usage and the limits that count for them."""
     row = await connection.fetchrow(statements.STANDING, owner)
-    if row is None:
-        return Standing(Usage(), default)
+    return Standing(Usage(), default) if row is None else _standing(row, default)
+
+
+def _standing(row: Row, default: Limits) -> Standing:
     usage = statements.to_usage([row[name] for name in COUNTERS])
     if not row["overridden"]:
         return Standing(usage, default)

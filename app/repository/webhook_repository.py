@@ -44,13 +44,17 @@ class PostgresWebhookRepository:
         rows = await self._database.ask(
             lambda connection: connection.fetch(statements.LIST, owner, service_wide)
         )
-        return [_to_webhook(row) for row in rows]
+        return [to_webhook(row) for row in rows]
 
     async def find(self, owner: str, id: UUID, *, service_wide: bool) -> Webhook | None:
         row = await self._database.ask(
             lambda connection: connection.fetchrow(statements.FIND, owner, service_wide, id)
         )
-        return _to_webhook(row) if row else None
+        return to_webhook(row) if row else None
+
+    async def load(self, id: UUID) -> Webhook | None:
+        row = await self._database.ask(lambda connection: connection.fetchrow(statements.LOAD, id))
+        return to_webhook(row) if row else None
 
     async def replace(self, before: Webhook, after: Webhook) -> bool:
         values = _values(after, MUTABLE_WEBHOOK_COLUMNS)
@@ -75,7 +79,7 @@ class PostgresWebhookRepository:
         rows = await self._database.ask(
             lambda connection: connection.fetch(statements.DELIVERIES, webhook_id, last, limit)
         )
-        return [_to_delivery(row) for row in rows]
+        return [to_delivery(row) for row in rows]
 
     async def offer_test(self, webhook_id: UUID, now: datetime) -> Delivery:
         [row] = await self._database.ask(
@@ -83,14 +87,14 @@ class PostgresWebhookRepository:
             repeatable=False,
         )
         self._database.wake_listeners()
-        return _to_delivery(row)
+        return to_delivery(row)
 
     async def replay(self, webhook_id: UUID, message_id: UUID) -> Delivery | None:
         row = await self._database.ask(
             lambda connection: connection.fetchrow(statements.REPLAY, webhook_id, message_id)
         )
         self._database.wake_listeners()
-        return _to_delivery(row) if row else None
+        return to_delivery(row) if row else None
 
     async def claim(self, claim: Claim) -> list[Outgoing]:
         busy = claim.under_way
@@ -123,7 +127,7 @@ def _values(webhook: Webhook, names: tuple[str, ...]) -> list[Any]:
     return [events if name == "events" else getattr(webhook, name) for name in names]
 
 
-def _to_webhook(row: Row, prefix: str = "") -> Webhook:
+def to_webhook(row: Row, prefix: str = "") -> Webhook:
     values = {name: row[prefix + name] for name in WEBHOOK_COLUMNS}
     events = values["events"]
     values |= {
@@ -133,14 +137,14 @@ def _to_webhook(row: Row, prefix: str = "") -> Webhook:
     return Webhook(**values)
 
 
-def _to_delivery(row: Row, prefix: str = "") -> Delivery:
+def to_delivery(row: Row, prefix: str = "") -> Delivery:
     values = {name: row[prefix + name] for name in DELIVERY_COLUMNS}
     ids = {name: to_uuid(values[name]) for name in _UUIDS if values[name] is not None}
     return Delivery(**(values | ids | {"status": DeliveryStatus(values["status"])}))
 
 
 def _to_outgoing(row: Row) -> Outgoing:
-    delivery, webhook = _to_delivery(row, "delivery_"), _to_webhook(row, "webhook_")
+    delivery, webhook = to_delivery(row, "delivery_"), to_webhook(row, "webhook_")
     if delivery.event == TEST:
         return Outgoing(delivery, webhook, delivery.created_at, {})
     if row["event_at"] is None or row["file_key"] is None:

@@ -84,6 +84,7 @@ VALUES ({", ".join(f"${number}" for number in range(1, 1 + len(WEBHOOK_COLUMNS))
 """
 LIST = f"SELECT {_WEBHOOK} FROM webhooks WHERE {_VISIBLE} ORDER BY id"
 FIND = f"SELECT {_WEBHOOK} FROM webhooks WHERE {_VISIBLE} AND id = $3"
+LOAD = f"SELECT {_WEBHOOK} FROM webhooks WHERE id = $1"
 REMOVE = """
 WITH unsent AS (
     DELETE FROM webhook_deliveries WHERE id = ANY(ARRAY(

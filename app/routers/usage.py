@@ -16,13 +16,15 @@ router = APIRouter(tags=["quotas"], route_class=GuardedRoute)
 
 _RESPONSES = problem_responses(*GUARDED, DatabaseUnavailable)
 
+OWNER_PATTERN = r"^[^\x00-\x1f\x7f\ufffd]+$"
+"""U+FFFD stands for bytes that are not UTF-8: who that is, nobody knows."""
+
 Owner = Annotated[
     str,
     Path(
         min_length=1,
         max_length=255,
-        # U+FFFD stands for bytes that are not UTF-8: whose quota that is, nobody knows.
-        pattern=r"^[^\x00-\x1f\x7f\ufffd]+$",
+        pattern=OWNER_PATTERN,
         description="The `sub` of the owner's tokens.",
     ),
 ]

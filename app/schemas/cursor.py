@@ -31,16 +31,41 @@ def decode_event_cursor(cursor: str | None) -> int:
     return 0 if cursor is None else int.from_bytes(_decode(cursor, _EVENT_BYTES)) & _MAX_BIGINT
 
 
+def encode_name_cursor(after: str | None) -> str | None:
+    """The cursor that continues after that name."""
+    return None if after is None else _encode(after.encode())
+
+
+def decode_name_cursor(cursor: str | None) -> str:
+    """The name in it, empty without one; `InvalidRequest` for what is no text."""
+    try:
+        name = _bytes_of(cursor or "").decode()
+    except UnicodeDecodeError:
+        name = "\0"
+    if "\0" in name or (cursor and not name):
+        raise _refusal()
+    return name
+
+
 def _encode(value: bytes) -> str:
     return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
 
 
 def _decode(cursor: str, size: int) -> bytes:
-    try:
-        value = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-    except (ValueError, binascii.Error):
-        value = b""
+    value = _bytes_of(cursor)
     if len(value) != size:
-        message = "must be a next_cursor of this service; leave it out for the first page"
-        raise InvalidRequest(f"cursor {message}.", [FieldError("cursor", message)])
+        raise _refusal()
     return value
+
+
+def _bytes_of(cursor: str) -> bytes:
+    """Nothing for what is no base64url."""
+    try:
+        return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+    except (ValueError, binascii.Error):
+        return b""
+
+
+def _refusal() -> InvalidRequest:
+    message = "must be a next_cursor of this service; leave it out for the first page"
+    return InvalidRequest(f"cursor {message}.", [FieldError("cursor", message)])

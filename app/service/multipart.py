@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from app.domain.event import user
+from app.domain.failure import ABORTED
 from app.domain.file import FileRecord, FileStatus, illegal
 from app.domain.parts import PartsVerdict, Range, StoredPart
 from app.domain.policy import Policies
@@ -138,7 +139,7 @@ class MultipartService:
             if record.status is not FileStatus.PENDING:
                 raise illegal(record.status, FileStatus.FAILED)
             return await self._completion.record_move(
-                record, FileStatus.FAILED, user(principal.subject), "aborted"
+                record, FileStatus.FAILED, user(principal.subject), ABORTED
             )
 
         failed = await until_settled(

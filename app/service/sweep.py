@@ -8,6 +8,7 @@ from typing import Protocol
 import structlog
 
 from app.domain.event import SWEEP
+from app.domain.failure import EXPIRED
 from app.domain.file import FileRecord, FileStatus, UploadMethod
 from app.domain.idempotency import WINDOW
 from app.domain.policy import Policies
@@ -29,9 +30,6 @@ log = structlog.get_logger(__name__)
 
 BATCH = 500
 """Records read at once."""
-
-EXPIRED = "expired"
-"""The `status_reason` of an upload of which nothing, or not all, arrived in time."""
 
 NOT_THERE = (ObjectMissing, PartsIncomplete, UploadExpired)
 """What `SweepService.finish` raises for a file that has not, or not all, arrived."""

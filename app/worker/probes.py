@@ -1,5 +1,6 @@
 """What a worker answers over HTTP: probes and metrics, to operators alone."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -33,12 +34,14 @@ class Member(Protocol):
 
 @router.get("/metrics")
 async def metrics(request: Request) -> Response:
-    """The API's metrics, and what is in the queue: nothing of it while the database is away."""
+    """The API's metrics, and what waits: nothing is said of it while the database is away."""
     container = get_container(request)
     try:
         container.metrics.queue(await container.jobs.counts())
+        container.metrics.webhook_backlog(await container.webhook_oversight.waiting())
     except DatabaseUnavailable:
         container.metrics.queue({})
+        container.metrics.webhook_backlog(math.nan)
     return await operators.metrics(request)
 
 

@@ -183,6 +183,12 @@ async def test_nobody_else_finds_it(setup: Setup, owner: str) -> None:
     assert await setup.webhooks.all(owner, service_wide=True) == [own, everybodys]
 
 
+async def test_operators_find_anybodys(setup: Setup, owner: str) -> None:
+    for webhook in (await added(setup, owner), await added(setup, None)):
+        assert await setup.webhooks.load(webhook.id) == webhook
+    assert await setup.webhooks.load(uuid_utils.compat.uuid7()) is None
+
+
 async def test_each_owner_may_have_so_many(setup: Setup, owner: str) -> None:
     for owned_by in (owner, None):
         results = await asyncio.gather(

@@ -51,6 +51,10 @@ class InMemoryWebhookRepository:
         found = await self.all(owner, service_wide=service_wide)
         return next((webhook for webhook in found if webhook.id == id), None)
 
+    async def load(self, id: UUID) -> Webhook | None:
+        self.answer()
+        return self.webhooks.get(id)
+
     async def replace(self, before: Webhook, after: Webhook) -> bool:
         self.answer()
         current = self.webhooks.get(before.id)

@@ -83,7 +83,8 @@ async def test_list_speaks_json(own_database_url: str, jobs: Terminal) -> None:
     todo, more, _ = await with_jobs(own_database_url, "todo", "todo", "failed")
     _, output, _ = await in_a_thread(jobs, "list", "--status", "todo", "--json")
     assert [job["id"] for job in json.loads(output)] == [todo, more]
-    assert json.loads(output)[0].keys() == {"id", "name", "status", "attempts", "at", "file_id"}
+    names = {"id", "name", "status", "attempts", "at", "file_id", "changed_at"}
+    assert json.loads(output)[0].keys() == names
     _, output, _ = await in_a_thread(jobs, "list", "--status", "todo", "--json", "--limit", "1")
     assert [job["id"] for job in json.loads(output)] == [todo]
 

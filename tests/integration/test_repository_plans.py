@@ -17,14 +17,20 @@ import pytest_asyncio
 from app.database.config import Database
 from app.database.engine import Connection
 from app.domain.change import Position, Whose
+from app.domain.failure import FailureReason
 from app.domain.file import FileEvent, FileRecord, FileStatus
 from app.domain.history import Interval, periods
 from app.domain.idempotency import IdempotencyClaim
+from app.domain.usage import UNLIMITED
 from app.domain.webhook import CLAIM_LIFE, Claim, Delivery
 from app.repository.change_repository import ChangeRepository
 from app.repository.file_storage_repository import FileStorageRepository
 from app.repository.history_repository import HistoryRepository
+from app.repository.job_repository import JobRepository
+from app.repository.oversight_repository import OversightRepository
 from app.repository.reconciliation import PostgresRecordSurvey
+from app.repository.usage_repository import PostgresUsageRepository
+from app.repository.webhook_oversight import WebhookOversight
 from app.repository.webhook_repository import PostgresWebhookRepository
 from tests.support.databases import opened
 from tests.support.records import NOON
@@ -91,6 +97,25 @@ FROM generate_series(1, 3) AS nth, file, hook ORDER BY nth
 RETURNING id, message_id, webhook_id, event, file_id, created_at
 """
 """Three moves of each of 2,000 files, for two webhooks."""
+
+ENDED = """
+INSERT INTO webhook_deliveries (webhook_id, event, created_at, status, error)
+SELECT id, 'webhook.test', now(), CASE WHEN n = 1 THEN 'pending' ELSE 'delivered' END,
+    CASE WHEN n = 2 THEN 'It failed.' END
+FROM (SELECT id FROM webhooks ORDER BY id LIMIT 5) AS hook, generate_series(1, 4000) AS n
+"""
+"""One that waits and one that went wrong, for each of five webhooks, among many."""
+
+TROUBLE = """
+UPDATE webhooks SET failing_since = now() WHERE id IN (SELECT id FROM webhooks ORDER BY id LIMIT 9)
+"""
+
+JOBS = """
+INSERT INTO procrastinate_jobs (queue_name, task_name, status)
+SELECT 'files', 'discard',
+    (CASE WHEN n % 100 = 0 THEN 'failed' ELSE 'todo' END)::procrastinate_job_status
+FROM generate_series(1, 20000) AS n
+"""
 
 Question = Callable[[], Awaitable[Any]]
 Plans = Callable[[Question], Awaitable[list[dict[str, Any]]]]
@@ -416,3 +441,91 @@ async def test_uploads_over_time(
     assert indexes(nodes) == expected
     assert {node["Node Type"] for node in nodes if "Index Name" in node} == {"Index Only Scan"}
     assert not any(node.get("Rows Removed by Filter") for node in nodes)
+
+
+@pytest.mark.parametrize("later", [False, True])
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({}, {"ix_files_status_id"}),
+        ({"status": FileStatus.FAILED}, {"ix_files_status_id"}),
+        ({"owner": MANY}, {"ix_files_owner_id"}),
+        ({"owner": FEW, "status": FileStatus.FAILED}, {"ix_files_owner_status_id"}),
+    ],
+)
+async def test_a_page_of_everybodys_files(
+    filled: Database, plans: Plans, asked: dict[str, Any], expected: set[str], later: bool
+) -> None:
+    """Of each state no more is read than the page may hold."""
+    oversight = OversightRepository(filled)
+    before = (await oversight.page(limit=500)).next_before if later else None
+    nodes = await plans(lambda: oversight.page(**asked, before=before, limit=5))
+
+    assert indexes(nodes) == expected
+    assert max(reads(nodes)) == 6
+
+
+@pytest.mark.parametrize("owner", [None, MANY])
+async def test_failures_by_reason(filled: Database, plans: Plans, owner: str | None) -> None:
+    """Nobody's failed for it: all that are walked are read, once to count and once to look."""
+    oversight, size = OversightRepository(filled), FailureReason.SIZE
+    index = "ix_files_status_id" if owner is None else "ix_files_owner_status_id"
+    nodes = await plans(lambda: oversight.failed_for(size, owner=owner, before=None, limit=5))
+    assert indexes(nodes) == {index}
+
+    since = datetime.now(UTC) - timedelta(hours=1)
+    nodes = await plans(lambda: oversight.failures(since))
+    assert indexes(nodes) == {"ix_files_status_id"}
+    assert not any(node.get("Rows Removed by Filter") for node in nodes)
+
+
+async def test_a_page_of_owners(filled: Database, plans: Plans) -> None:
+    usages = PostgresUsageRepository(filled, UNLIMITED)
+    nodes = await plans(lambda: usages.standings(after="owner-3", limit=5))
+
+    assert indexes(nodes) == {"pk_usages"}
+    assert reads(nodes) == {5}
+
+
+@pytest.mark.parametrize(
+    ("troubled", "expected"), [(False, "pk_webhooks"), (True, "ix_webhooks_troubled_id")]
+)
+async def test_a_page_of_everybodys_webhooks(
+    filled: Database, plans: Plans, troubled: bool, expected: str
+) -> None:
+    """Of their deliveries, those that wait and the last that went wrong."""
+    await filled.ask(lambda c: c.execute("TRUNCATE webhook_deliveries"))
+    await filled.ask(lambda c: c.execute(ENDED))
+    await filled.ask(lambda c: c.execute(TROUBLE))
+    await filled.run(lambda c: c.execute("VACUUM ANALYZE webhooks, webhook_deliveries"))
+    oversight = WebhookOversight(filled)
+    nodes = await plans(lambda: oversight.page(troubled=troubled, limit=5))
+
+    assert indexes(nodes) == {
+        expected,
+        "ix_webhook_deliveries_webhook_id_due_at_id",
+        "ix_webhook_deliveries_erring_webhook_id_id",
+    }
+    assert max(reads(nodes)) == 5
+
+
+async def test_how_much_waits_for_webhooks(filled: Database, plans: Plans) -> None:
+    """Of 20,000 that have arrived none is read."""
+    nodes = await plans(WebhookOversight(filled).waiting)
+
+    assert indexes(nodes) <= {
+        "ix_webhook_deliveries_webhook_id_due_at_id",
+        "ix_webhook_deliveries_webhook_id_file_id_id",
+    }
+    assert max(reads(nodes)) <= 5
+
+
+async def test_failed_jobs(filled: Database, plans: Plans) -> None:
+    await filled.ask(lambda c: c.execute(JOBS))
+    await filled.run(lambda c: c.execute("VACUUM ANALYZE procrastinate_jobs"))
+    await filled.run(lambda c: c.execute("VACUUM ANALYZE procrastinate_events"))
+    jobs = JobRepository(filled)
+    nodes = await plans(lambda: jobs.page("failed", limit=5, after=7))
+
+    assert "ix_procrastinate_jobs_failed" in indexes(nodes)
+    assert max(reads(nodes)) == 5

@@ -12,6 +12,8 @@ _EXAMPLE: dict[str, Any] = {
     "limit": {"bytes": 10737418240, "files": 10000, "in_flight_bytes": 5368709120},
 }
 
+QUOTA: dict[str, Any] = _EXAMPLE | {"owner": "alice", "overridden": False}
+
 
 class AmountResponse(BaseModel):
     """So many files, with so many bytes in all."""
@@ -53,9 +55,7 @@ class UsageResponse(BaseModel):
 class QuotaResponse(UsageResponse):
     """The same of any owner."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [_EXAMPLE | {"owner": "alice", "overridden": False}]}
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [QUOTA]})
 
     owner: str
     overridden: bool = Field(description="The limits are the owner's own, not the default ones.")
