@@ -52,9 +52,10 @@ class WebhookSender:
             "https": GuardedNetwork(rule.permits, resolve=resolve),
             "http": GuardedNetwork(rule.allows, resolve=resolve),
         }
+        tls = tls or ssl.create_default_context()
         self._pools = {
             scheme: httpcore.AsyncConnectionPool(
-                ssl_context=tls or ssl.create_default_context(),
+                ssl_context=tls,
                 max_connections=connections,
                 max_keepalive_connections=min(connections, MAX_IDLE),
                 keepalive_expiry=KEEP_ALIVE,
