@@ -123,7 +123,7 @@ async def test_a_client_vanishes_and_the_file_is_completed(
             ("storage-event", "uploaded"),
             ("storage-event", "completed"),
         ]
-        async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
+        async with httpx.AsyncClient(trust_env=False, verify=False, timeout=60) as http:
             metrics = (await http.get(f"http://127.0.0.1:{port}/metrics")).text
         assert 'slipway_storage_events_total{outcome="verified"} 1.0' in metrics
         assert 'slipway_event_queue_messages_total{outcome="done"} 1.0' in metrics

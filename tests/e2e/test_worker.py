@@ -119,7 +119,7 @@ def test_its_probes_and_its_end(settings: Settings, tmp_path: Path) -> None:
     url = f"http://127.0.0.1:{port}"
     with (
         worker(tmp_path, settings, port) as process,
-        httpx.Client(trust_env=False, timeout=60) as http,
+        httpx.Client(trust_env=False, verify=False, timeout=60) as http,
     ):
         eventually(lambda: _status(http, f"{url}/readyz") == 200, "it is ready")
         assert http.get(f"{url}/healthz").json() == {"status": "ok"}
@@ -203,7 +203,7 @@ def test_in_production_only_when_asked(
     port = free_port()
     given = {**PRODUCTION, "S3_ACCESS_KEY": "any", "S3_SECRET_KEY": "any", "PORT": str(port)}
     with started(tmp_path, [*COMMAND, *options], **given) as service:
-        with httpx.Client(trust_env=False, timeout=60) as http:
+        with httpx.Client(trust_env=False, verify=False, timeout=60) as http:
             address = f"http://127.0.0.1:{port}/healthz"
             eventually(lambda: _status(http, address) == 200, "the API answers")
         if workers:

@@ -22,12 +22,16 @@ from app.domain.checksum import Checksum, ChecksumAlgorithm, ChecksumType
 from app.domain.file import FileEvent, FileRecord, FileStatus, UploadMethod
 from app.domain.idempotency import EarlierUse, IdempotencyClaim
 from app.exceptions.errors import DatabaseUnavailable
-from app.repository.file_storage_repository import MAX_WAITING, FileStorageRepository
+from app.repository import file_storage_repository
+from app.repository.file_storage_repository import FileStorageRepository
 from tests.support.cable import Cable
 from tests.support.databases import execute, opened
 from tests.support.records import NOON, a_creation, a_record
 
 T = TypeVar("T")
+
+FEW = 100
+"""Inserts that may wait where the limit is tried."""
 
 
 @pytest.fixture
@@ -317,7 +321,10 @@ async def test_an_outage_is_told_to_every_waiting_caller(database_url: str, owne
     assert page == [*reversed(after), *reversed(before)]
 
 
-async def test_too_many_waiting_inserts_are_refused(database: Database, owner: str) -> None:
+async def test_too_many_waiting_inserts_are_refused(
+    database: Database, owner: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_storage_repository, "MAX_WAITING", FEW)
     files = FileStorageRepository(database)
     blocker = asyncio.Event()
     run = database.run
@@ -329,8 +336,7 @@ async def test_too_many_waiting_inserts_are_refused(database: Database, owner: s
     database.run = held  # type: ignore[method-assign]
     record = a_record(owner=owner)  # the same one each time: it is written once
     callers = [
-        asyncio.create_task(files.insert(record, a_creation(record)))
-        for _ in range(MAX_WAITING + 50)
+        asyncio.create_task(files.insert(record, a_creation(record))) for _ in range(FEW + 50)
     ]
     refused, waiting = await asyncio.wait(callers, timeout=60, return_when=asyncio.FIRST_COMPLETED)
     database.run = run  # type: ignore[method-assign]
@@ -338,7 +344,7 @@ async def test_too_many_waiting_inserts_are_refused(database: Database, owner: s
     await asyncio.gather(*waiting)
 
     assert {type(caller.exception()) for caller in refused} == {DatabaseUnavailable}
-    assert len(waiting) >= MAX_WAITING
+    assert len(waiting) >= FEW
     assert await files.events(owner, record.id) == [a_creation(record)]
 
 

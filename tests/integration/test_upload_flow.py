@@ -34,7 +34,7 @@ async def test_a_put_from_asking_to_completed(user: User) -> None:
 
 async def test_a_post_form(user: User) -> None:
     record = await user.ask(b"hello", method="POST")
-    async with httpx.AsyncClient(timeout=60) as http:
+    async with httpx.AsyncClient(trust_env=False, verify=False, timeout=60) as http:
         answer = await http.post(
             record["url"], data=record["fields"], files={"file": ("any", b"hello")}
         )
@@ -119,7 +119,7 @@ async def test_a_download_has_the_original_name(user: User) -> None:
     await user.move(record, "uploaded")
     answer = await user.call("POST", f"/files/{record['id']}/download-url")
     assert set(answer.json()) == {"url", "expires_at"}
-    async with httpx.AsyncClient(timeout=60) as http:
+    async with httpx.AsyncClient(trust_env=False, verify=False, timeout=60) as http:
         file = await http.get(answer.json()["url"])
     assert file.content == b"hello"
     assert file.headers["content-type"] == "text/plain"
@@ -136,7 +136,7 @@ async def test_inline_is_for_what_cannot_run_scripts(user: User, type: str, kind
     await user.move(record, "uploaded")
     wish = {"disposition": "inline", "expires_in": 60}
     answer = await user.call("POST", f"/files/{record['id']}/download-url", json=wish)
-    async with httpx.AsyncClient(timeout=60) as http:
+    async with httpx.AsyncClient(trust_env=False, verify=False, timeout=60) as http:
         file = await http.get(answer.json()["url"])
     assert file.headers["content-disposition"].startswith(kind)
 
@@ -152,7 +152,7 @@ async def test_deletion_takes_the_object_along(user: User) -> None:
     await user.move(record, "uploaded")
     answer = await user.call("POST", f"/files/{record['id']}/download-url")
     assert (await user.call("DELETE", f"/files/{record['id']}")).status_code == 204
-    async with httpx.AsyncClient(timeout=60) as http:
+    async with httpx.AsyncClient(trust_env=False, verify=False, timeout=60) as http:
         assert (await http.get(answer.json()["url"])).status_code == 404
     for method in ("GET", "DELETE"):
         assert (await user.call(method, f"/files/{record['id']}")).status_code == 404

@@ -154,7 +154,7 @@ class ChaosProxy:
         self._open: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> "ChaosProxy":
-        self._http = httpx.AsyncClient(trust_env=False, timeout=60)
+        self._http = httpx.AsyncClient(trust_env=False, verify=False, timeout=60)
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         port = self._server.sockets[0].getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
