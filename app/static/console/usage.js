@@ -57,9 +57,8 @@ function quota(label, used, reserved, limit, format) {
     { value: used, kind: "used" },
     { value: reserved, kind: "reserved" },
   ];
-  const held = used > 0 || reserved === 0 ? [format(used)] : [];
-  if (reserved > 0) held.push(`${format(reserved)} on the way`);
-  const text = `${held.join(", ")} ${limit === null ? "· no limit" : `of ${format(limit)}`}`;
+  const held = reserved > 0 ? `${format(used)} and ${format(reserved)} on the way` : format(used);
+  const text = limit === null ? `${held}, no limit` : `${held} of ${format(limit)}`;
   return bar({ label, text, parts, limit, isQuota: true });
 }
 

@@ -43,7 +43,9 @@ function parts(context, file, trail, gone) {
   ].filter((part) => part !== null);
 }
 
-const sizeOf = ({ file_size: size }) => `${bytes(size)} (${size.toLocaleString("en")} bytes)`;
+function sizeOf({ file_size: size }) {
+  return size < 1024 ? bytes(size) : `${bytes(size)} (${size.toLocaleString("en")} bytes)`;
+}
 
 function buttons(context, file, gone) {
   const offered = [];
@@ -72,6 +74,7 @@ function buttons(context, file, gone) {
 
 function about(file) {
   return [
+    ["Name", name(file.filename)],
     ["Type", file.type],
     ["Policy", file.policy],
     ["Added", at(file.created_at)],

@@ -107,20 +107,21 @@ export class FileList {
   }
 
   #failed(error) {
-    this.#note.replaceChildren(h("span", { class: "problem" }, error.message), " ");
-    this.#note.append(h("button", { type: "button", onclick: () => this.load() }, "Try again"));
+    const again = h("button", { type: "button", onclick: () => this.load() }, "Try again");
+    this.#note.replaceChildren(h("span", { class: "problem" }, error.message), again);
+    this.element.classList.toggle("is-empty", this.#table.size === 0);
     this.element.removeAttribute("aria-busy");
   }
 
   #say() {
     const { size } = this.#table;
+    const isBare = size === 0 && !this.#filters.isSet;
     this.element.classList.toggle("is-empty", size === 0);
-    if (size > 0)
-      this.#note.textContent =
-        this.#cursor === null ? count(size, "file") : `${count(size, "file")}, and more`;
-    else if (this.#filters.isSet)
-      this.#note.replaceChildren("No file matches. ", this.#filters.clearButton());
-    else this.#note.textContent = "No files yet. What you upload appears here.";
+    this.element.classList.toggle("is-bare", isBare);
+    if (isBare) this.#note.textContent = "No files yet. What you upload appears here.";
+    else if (size === 0)
+      this.#note.replaceChildren("No file matches.", this.#filters.clearButton());
+    else this.#note.textContent = count(size, "file") + (this.#cursor === null ? "" : ", and more");
   }
 
   #happened({ id, status, status_reason: reason }) {

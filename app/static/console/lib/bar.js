@@ -3,20 +3,20 @@
 import { h } from "./dom.js";
 import { percent } from "./format.js";
 
-/** `parts` are `{ value, kind }` in the order in which they fill the bar; `limit` null is none, and
- *  `isQuota` colours what comes near it. `text` says all of it in words, for everybody. */
+/** `parts` are `{ value, kind }` in the order in which they fill the bar. Without a `limit` (null)
+ *  there is none to fill; `isQuota` colours what comes near it. `text` says all of it in words. */
 export function bar({ label, text, parts, limit, isQuota = false }) {
-  const whole = limit ?? Math.max(1, ...parts.map((part) => part.value)) * 4;
-  const fills = parts.map((part) => fill(part, whole));
-  const track = h("div", { class: "track", role: "img", "aria-label": `${label}: ${text}` }, fills);
-  const held = parts.reduce((sum, part) => sum + part.value, 0);
-  const kind = isQuota && limit !== null ? nearness(held / limit) : "";
   const words = h(
     "p",
     {},
     h("span", { class: "label" }, label),
     h("span", { class: "value" }, text),
   );
+  if (limit === null) return h("div", { class: "bar" }, words);
+  const fills = parts.map(({ value, kind }) => fill(percent(value, limit), kind));
+  const held = parts.reduce((sum, part) => sum + part.value, 0);
+  const kind = isQuota ? nearness(held / limit) : "";
+  const track = h("div", { class: "track", "aria-hidden": "true" }, fills);
   return h("div", { class: `bar ${kind}` }, words, track);
 }
 
@@ -25,8 +25,8 @@ function nearness(share) {
   return share > 0.9 ? "near" : "";
 }
 
-function fill({ value, kind }, whole) {
+function fill(share, kind) {
   const element = h("span", { class: `fill ${kind}` });
-  element.style.inlineSize = `${percent(value, whole)}%`;
+  element.style.inlineSize = `${share}%`;
   return element;
 }

@@ -36,9 +36,8 @@ export function shares(title, items) {
     .reduce((sums, values) => sums.map((sum, at) => sum + values[at]), [0, 0, 0, 0]);
   const all = totals.reduce((sum, value) => sum + value, 0);
   const bars = OUTCOMES.map(({ name, kind }, at) => {
-    const text = all
-      ? `${count(totals[at], "file")}, ${Math.round((100 * totals[at]) / all)} %`
-      : "none";
+    const share = Math.round((100 * totals[at]) / all);
+    const text = totals[at] ? `${count(totals[at], "file")}, ${share} %` : "none";
     return bar({
       label: name,
       text,

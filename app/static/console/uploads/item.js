@@ -46,6 +46,11 @@ export class Item {
     return this.progress.state;
   }
 
+  /** Why it failed, for people: without the place in a batch that nobody has seen. */
+  get reason() {
+    return this.error?.message.replace(/^files\.\d+: /, "") ?? "";
+  }
+
   get isOver() {
     return OVER.includes(this.state);
   }

@@ -4,9 +4,6 @@ import { h, name, setText } from "../lib/dom.js";
 import { bytes, duration, rate } from "../lib/format.js";
 import { icon } from "../lib/icons.js";
 
-/** Milliseconds between two figures of the same state: they are to be read. */
-const READABLE = 400;
-
 /** A list item. `actions` are `{ pause, resume, cancel, again, dismiss }`, each for the item. */
 export class Row {
   #item;
@@ -15,7 +12,6 @@ export class Row {
   #buttons = h("div", { class: "buttons" });
   #actions;
   #state = null;
-  #saidAt = 0;
 
   constructor(item, actions) {
     this.#item = item;
@@ -32,13 +28,18 @@ export class Row {
     this.update();
   }
 
+  /** The bar at once, the words when the state is another. */
   update() {
     const { state, loaded, total } = this.#item.progress;
     this.#bar.value = total > 0 ? loaded / total : Number(state === "done");
-    if (state !== this.#state) this.#enter(state);
-    else if (performance.now() - this.#saidAt < READABLE) return;
+    if (state === this.#state) return;
+    this.#enter(state);
+    this.say();
+  }
+
+  /** The figures: seldom enough to be read. */
+  say() {
     setText(this.#words, wordsFor(this.#item));
-    this.#saidAt = performance.now();
   }
 
   #enter(state) {
@@ -80,7 +81,7 @@ function folder({ path }) {
     : null;
 }
 
-function wordsFor({ progress, error }) {
+function wordsFor({ progress, reason }) {
   const { state, loaded, total, rate: speed, timeLeft } = progress;
   const sent = `${bytes(loaded)} of ${bytes(total)}`;
   switch (state) {
@@ -105,6 +106,6 @@ function wordsFor({ progress, error }) {
     case "cancelled":
       return "Cancelled";
     default:
-      return `Failed: ${error?.message ?? "for an unknown reason"}`;
+      return reason ? `Failed: ${reason}` : "Failed";
   }
 }

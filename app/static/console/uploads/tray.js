@@ -49,10 +49,14 @@ export class Tray {
 
   #over(item) {
     if (item.state === "done") this.#arrived++;
-    if (item.state === "failed" && this.#queue.items.has(item))
-      announce(`${item.name} failed: ${item.error.message}`);
+    if (this.#queue.items.has(item)) this.#failed(item);
     else this.#drop(item);
     this.#look();
+  }
+
+  #failed(item) {
+    this.#rows.get(item).say();
+    announce(`${item.name} failed: ${item.reason}`);
   }
 
   /** The focus stays near where it was. */
@@ -81,6 +85,7 @@ export class Tray {
     setText(this.#title, titleFor(running, failed, this.#arrived));
     setText(this.#words, running.length ? speedOf(running) : "");
     this.#offer(running, failed);
+    for (const item of running) this.#rows.get(item).say();
     if (running.length > 0) return;
     clearInterval(this.#timer);
     this.#timer = null;
@@ -149,7 +154,8 @@ function button(shape, label, act) {
 function titleFor(running, failed, arrived) {
   if (running.length > 0) {
     const all = running.length + failed.length + arrived;
-    return all === 1 ? "Uploading 1 file" : `Uploading ${count(all, "file")}, ${arrived} there`;
+    const there = arrived > 0 ? `, ${arrived.toLocaleString("en")} done` : "";
+    return `Uploading ${count(all, "file")}${there}`;
   }
   const parts = [];
   if (arrived > 0) parts.push(`${count(arrived, "file")} uploaded`);
@@ -158,7 +164,7 @@ function titleFor(running, failed, arrived) {
 }
 
 function speedOf(running) {
-  const sending = running.map((item) => item.progress);
+  const sending = running.map((item) => item.progress).filter((at) => at.state === "sending");
   const speed = sending.reduce((sum, at) => sum + at.rate, 0);
   const left = sending.reduce((sum, at) => sum + at.total - at.loaded, 0);
   return speed > 0 ? `${rate(speed)} · ${duration(left / speed)} left` : "";
