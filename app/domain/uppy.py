@@ -11,7 +11,7 @@ from typing import Self, TypeVar
 
 from app.domain.filename import normalise_filename
 from app.domain.media_type import normalise_type
-from app.domain.parts import MIN_PART_SIZE, StoredPart, plan_parts
+from app.domain.parts import MAX_PARTS, MIN_PART_SIZE, PartPlan, StoredPart
 from app.domain.upload_request import check_metadata
 from app.exceptions.errors import FieldError, InvalidRequest
 
@@ -87,5 +87,5 @@ def finished_parts(size: int) -> list[StoredPart]:
     A client that never heard of the end asks for them, finds all of its own, whose numbers cannot
     go further than with the smallest parts, and says once more that it has finished.
     """
-    plan = plan_parts(size, MIN_PART_SIZE)
+    plan = PartPlan(size, max(MIN_PART_SIZE, -(-size // MAX_PARTS)))
     return [StoredPart(n, plan.size_of(n), "finished") for n in range(1, plan.part_count + 1)]

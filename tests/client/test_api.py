@@ -47,6 +47,13 @@ def test_a_creation_is_typed_and_names_its_idempotency_key() -> None:
     assert (file.plan, file.part_urls) == (None, {})
 
 
+def test_a_file_whose_parts_another_client_cuts_has_no_plan() -> None:
+    cut_elsewhere = {"part_size": None, "part_count": None, "parts": [], "next_part": None}
+    told = EXAMPLE | {"method": "multipart", "multipart": cut_elsewhere}
+    with stub_server(lambda _: Told(200, told)) as server:
+        assert api_of(server).file(EXAMPLE["id"]).plan is None
+
+
 def test_the_plan_of_an_upload_in_parts_is_typed() -> None:
     part = {"part_number": 1, "size": 10, "url": "https://store/1"}
     plan = {"part_size": 10, "part_count": 2, "parts": [part], "next_part": 2}

@@ -145,6 +145,16 @@ async def test_append_adds_without_moving(files: FileRepository, owner: str) -> 
     assert await files.find(owner, id=record.id) == record
 
 
+async def test_a_move_may_settle_the_size(files: FileRepository, owner: str) -> None:
+    record = await stored(files, a_record(owner=owner, file_size=100, size_is_limit=True))
+    assert await files.find(owner, id=record.id) == record
+    seen = dataclasses.replace(record, file_size=7, size_is_limit=False, observed_size=7)
+    after, events = moved(seen, (FileStatus.UPLOADED,), "user:a", NOON)
+
+    assert await files.move(record, after, events) is True
+    assert await files.find(owner, id=record.id) == after
+
+
 async def test_a_trail_has_pages_too(files: FileRepository, owner: str) -> None:
     record = await stored(files, a_record(owner=owner))
     for number in range(4):
@@ -296,6 +306,16 @@ async def test_a_move_that_loses_defers_nothing(
 
     assert await files.move(stale, stale, [event_of("x")], [job]) is False
     assert await deferred(record) == []
+
+
+async def test_jobs_come_alone(files: FileRepository, deferred: Deferred, owner: str) -> None:
+    record = await stored(files, a_record(owner=owner))
+    job = Job(name=JobName.LOOK, file_id=record.id, at=NOON)
+    await files.defer([job])
+    await files.defer([])
+
+    assert await deferred(record) == [job]
+    assert await files.events(owner, record.id) == [a_creation(record)]
 
 
 async def test_jobs_come_with_an_event(

@@ -85,6 +85,20 @@ async def test_another_size_is_refused(
     assert await setup.store.head(spec.key) is None
 
 
+@pytest.mark.parametrize("size", [0, 1, len(BODY)])
+async def test_a_form_with_a_limit_takes_what_is_smaller(
+    setup: Setup, spec: UploadSpec, size: int
+) -> None:
+    limited = dataclasses.replace(spec, size_is_limit=True)
+    signed = await setup.store.presign_upload(limited, POST, 60)
+    assert (await setup.send(signed, BODY + b"!")).status_code == 400
+    assert await setup.store.head(spec.key) is None
+    assert (await setup.send(signed, BODY[:size])).status_code == 201
+    found = await setup.store.head(spec.key)
+    assert found is not None
+    assert found.size == size
+
+
 async def test_another_type_is_refused(setup: Setup, spec: UploadSpec) -> None:
     put = await setup.store.presign_upload(spec, PUT, 60)
     headers = {**put.headers, "Content-Type": "text/html"}

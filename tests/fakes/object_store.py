@@ -110,7 +110,7 @@ class InMemoryObjectStore(InMemoryMultipart):
 
     def _store(self, method: str, spec: UploadSpec, body: bytes) -> httpx.Response:
         checksum = spec.checksum
-        if len(body) != spec.size:
+        if not (0 if spec.size_is_limit else spec.size) <= len(body) <= spec.size:
             return httpx.Response(400)
         if checksum is not None and checksum_of(checksum.algorithm, body) != checksum:
             return httpx.Response(400)

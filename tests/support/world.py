@@ -50,6 +50,7 @@ class World:
         self.part_urls, self.multipart = services.part_urls, services.multipart
         self.removal, self.sweep = services.removal, services.sweep
         self.events = services.storage_events
+        self.uppy, self.arrivals = services.uppy, services.arrivals
 
     def url_issued(self, method: str, policy: str) -> None:
         self.counts.append((method, policy))

@@ -80,8 +80,10 @@ class Client:
     id: UUID
     urls: list[SignedRequest] = field(default_factory=list)
     parts: list[IssuedParts] = field(default_factory=list)
+    said_no_size: bool = False
 
     def note(self, upload: Upload) -> None:
+        self.said_no_size = upload.record.size_is_limit
         self.urls += [upload.signed] if upload.signed else []
         self.parts += [upload.parts] if upload.parts else []
 
@@ -175,12 +177,15 @@ def requests(
     draw: Callable[[st.SearchStrategy[Any]], Any], *methods: RequestedMethod
 ) -> UploadRequest:
     size = draw(st.sampled_from(SIZES))
+    method = draw(st.sampled_from(methods or tuple(RequestedMethod)))
+    size_is_limit = method is RequestedMethod.POST and draw(st.booleans())
     return UploadRequest(
         filename="file.txt",
         type="text/plain",
         file_size=size,
-        method=draw(st.sampled_from(methods or tuple(RequestedMethod))),
-        checksum=draw(st.none() | st.just(_checksum(size))),
+        size_is_limit=size_is_limit,
+        method=method,
+        checksum=None if size_is_limit else draw(st.none() | st.just(_checksum(size))),
         policy=draw(st.sampled_from(["default", "auto"])),
     )
 
@@ -276,7 +281,7 @@ class LifeOfAFile(RuleBasedStateMachine):
     @rule(client=clients)
     def send(self, client: Client) -> None:
         """All of it, by the newest URLs."""
-        self._put(client, self._record(client).file_size)
+        self._put(client, self._size(client))
         for issued in client.parts[-1:]:
             for number in issued.numbers:
                 self._put_part(issued, number)
@@ -284,7 +289,8 @@ class LifeOfAFile(RuleBasedStateMachine):
     @rule(client=clients, right=st.booleans(), more=st.integers(0, 1))
     def send_other_bytes(self, client: Client, right: bool, more: int) -> None:
         """Or the right ones once more."""
-        self._put(client, self._record(client).file_size + more, right)
+        # A form without a size would take another one, even in the place of a verified file.
+        self._put(client, self._size(client) + (0 if client.said_no_size else more), right)
 
     @rule(client=clients, number=st.integers(1, 3), right=st.booleans(), more=st.integers(0, 1))
     def send_part(self, client: Client, number: int, right: bool, more: int) -> None:
@@ -298,7 +304,7 @@ class LifeOfAFile(RuleBasedStateMachine):
         """A slow transfer, by the oldest URL."""
         if client.urls and self.life.now < client.urls[0].expires_at:
             record = self._record(client)
-            stored = StoredObject(content(record.file_size), record.type, record.checksum)
+            stored = StoredObject(content(self._size(client)), record.type, record.checksum)
             once = client.urls[0].method == "PUT"
             last = self.life.now + LONGEST_TRANSFER - timedelta(seconds=1)
             self.transfers.append(Transfer(record.key, stored, once, last))
@@ -437,6 +443,11 @@ class LifeOfAFile(RuleBasedStateMachine):
         url = issued.signed.urls[issued.numbers.index(number)]
         size = issued.record.plan.size_of(number) + more
         self._run(self.life.store.send_part(url, content(size, right)))
+
+    def _size(self, client: Client) -> int:
+        """What is really sent: less than the most it may be, where no size was declared."""
+        record = self._record(client)
+        return int(record.file_size // 2 if record.size_is_limit else record.file_size)
 
     def _record(self, client: Client) -> Any:
         return self.life.repository.records[client.id]

@@ -48,6 +48,14 @@ def test_a_move_changes_the_difference() -> None:
     assert change(completed, deleted) == Usage(used=Amount(-1, -7))
 
 
+def test_a_size_that_turns_out_smaller_gives_back_the_rest() -> None:
+    pending = a_record(file_size=100, size_is_limit=True)
+    uploaded = dataclasses.replace(
+        pending, status=FileStatus.UPLOADED, file_size=7, size_is_limit=False
+    )
+    assert change(pending, uploaded) == Usage(Amount(1, 7), Amount(-1, -100))
+
+
 STANDING = Standing(
     Usage(used=Amount(2, 50), reserved=Amount(1, 30)),
     Limits(bytes=100, files=4, in_flight_bytes=45),

@@ -36,6 +36,13 @@ def test_each_difference_is_named(changes: dict[str, object], says: str) -> None
     assert discrepancies(RECORD, dataclasses.replace(GOOD, **changes)) == [says]
 
 
+def test_a_limit_is_not_exceeded() -> None:
+    limited = a_record(file_size=5, size_is_limit=True)
+    for size, found in ((0, []), (5, []), (6, ["size is 6 bytes, at most 5 are allowed"])):
+        seen = ObservedObject(size=size, type="text/plain", etag="e")
+        assert discrepancies(limited, seen) == found
+
+
 def test_an_object_replaced_after_verification_is_noticed() -> None:
     verified = dataclasses.replace(RECORD, etag="before")
     assert discrepancies(verified, GOOD) == ["the object was replaced after it had been verified"]
