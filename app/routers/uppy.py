@@ -160,6 +160,30 @@ async def list_uppy_parts(request: Request, grant: Grant) -> UppyPartsResponse:
 
 
 @_wire(
+    "POST",
+    "/multipart/{uploadId}/complete",
+    summary="Finish a file in parts",
+    responses=uppy_responses(
+        *_OF_AN_UPLOAD,
+        FileTooLarge,
+        PartsIncomplete,
+        UploadExpired,
+        IllegalTransition,
+        VerificationFailed,
+    ),
+    openapi_extra={**_THE_UPLOAD, "requestBody": _body(PARTS_SCHEMA)},
+)
+async def complete_uppy_upload(request: Request, grant: Grant) -> UppyCompletedResponse:
+    """The file is `uploaded`, verified, or under a policy with `auto_complete` `completed`. With
+    parts that do not make it up: 409, and the upload goes on. Again: 200.
+    """
+    uppy = get_container(request).uppy
+    claimed = parts_in_body(await request.body())
+    record, location = await uppy.complete(grant, _named(request), claimed)
+    return UppyCompletedResponse(location=location, key=record.key, bucket=uppy.bucket)
+
+
+@_wire(
     "GET",
     "/multipart/{uploadId}/batch",
     summary="URLs for several parts",
@@ -191,30 +215,6 @@ async def sign_uppy_part(request: Request, grant: GrantForParts) -> UppyPartUrlR
     numbers = [part_number(request.path_params["partNumber"])]
     issued = await container.uppy.sign(grant, _named(request), numbers)
     return UppyPartUrlResponse.of(issued, container.clock())
-
-
-@_wire(
-    "POST",
-    "/multipart/{uploadId}/complete",
-    summary="Finish a file in parts",
-    responses=uppy_responses(
-        *_OF_AN_UPLOAD,
-        FileTooLarge,
-        PartsIncomplete,
-        UploadExpired,
-        IllegalTransition,
-        VerificationFailed,
-    ),
-    openapi_extra={**_THE_UPLOAD, "requestBody": _body(PARTS_SCHEMA)},
-)
-async def complete_uppy_upload(request: Request, grant: Grant) -> UppyCompletedResponse:
-    """The file is `uploaded`, verified, or under a policy with `auto_complete` `completed`. With
-    parts that do not make it up: 409, and the upload goes on. Again: 200.
-    """
-    uppy = get_container(request).uppy
-    claimed = parts_in_body(await request.body())
-    record, location = await uppy.complete(grant, _named(request), claimed)
-    return UppyCompletedResponse(location=location, key=record.key, bucket=uppy.bucket)
 
 
 @_wire(

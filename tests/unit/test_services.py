@@ -233,3 +233,10 @@ def test_moved_keeps_what_was_known() -> None:
     record = a_record(status=FileStatus.UPLOADED, etag="abc", observed_size=5)
     after, _ = moved(record, (FileStatus.COMPLETED,), "user:alice", NOON)
     assert (after.etag, after.observed_size) == ("abc", 5)
+
+
+async def test_an_idempotency_key_means_the_same_in_the_next_release(world: World) -> None:
+    await world.uploads.create(ALICE, HELLO, "key")
+    [(claim, _)] = world.repository.claims.values()
+    known = "d0ae5fdcb480806631793eddedd06508869a055a29d016ca4c1e1dc2350421aa"
+    assert claim.fingerprint == known

@@ -28,9 +28,9 @@ FILE_SCHEMA: dict[str, Any] = {
     "required": ["filename"],
     "properties": {
         "filename": {"type": "string", "minLength": 1},
-        "type": {"type": "string", "description": "A media type."},
+        "type": {"type": ["string", "null"], "description": "A media type."},
         "metadata": {
-            "type": "object",
+            "type": ["object", "null"],
             "description": "Kept on the record, but for `size` and `policy`, which are for the "
             "service: the size in bytes, and the name of an upload policy.",
         },
