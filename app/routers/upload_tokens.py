@@ -29,7 +29,7 @@ async def create_upload_token(
     it is never logged here.
     """
     wish = body or UploadTokenRequest()
-    token, expires_at = await get_container(request).upload_tokens.mint(
+    minted = await get_container(request).upload_tokens.mint(
         principal, policy=wish.policy, max_size=wish.max_size, expires_in=wish.expires_in
     )
-    return UploadTokenResponse(token=token, expires_at=expires_at)
+    return UploadTokenResponse.model_validate(minted)

@@ -2,12 +2,22 @@
 
 import math
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from app.domain.policy import Policies
 from app.domain.principal import Principal
 from app.domain.upload_grant import UploadGrant, UploadToken, digest_of, new_token
 from app.exceptions.errors import Unauthorized
+
+
+@dataclass(frozen=True, slots=True)
+class MintedToken:
+    """A token, told once. Its files may have `max_size` bytes, by the policy too; None: any."""
+
+    token: str
+    expires_at: datetime
+    max_size: int | None
 
 
 class UploadTokenService:
@@ -28,24 +38,26 @@ class UploadTokenService:
 
     async def mint(
         self, principal: Principal, *, policy: str | None, max_size: int | None, expires_in: int
-    ) -> tuple[str, datetime]:
-        """A new token and its end, which is never after that of the principal's own.
+    ) -> MintedToken:
+        """A new token, which never lives longer than the principal's own.
 
         Raises `InvalidRequest` for a policy that there is not.
         """
         token, now = new_token(), self._clock()
+        chosen = self._policies.get(policy)
         expires_at = now + timedelta(seconds=expires_in)
         if math.isfinite(principal.expires_at):
             expires_at = min(expires_at, datetime.fromtimestamp(principal.expires_at, UTC))
         kept = UploadToken(
             digest=digest_of(token),
             owner=principal.subject,
-            policy=self._policies.get(policy).name,
+            policy=chosen.name,
             max_size=max_size,
             expires_at=expires_at,
         )
         await self._keep(kept, now)
-        return token, expires_at
+        sizes = [size for size in (chosen.max_size, max_size) if size is not None]
+        return MintedToken(token, expires_at, min(sizes, default=None))
 
     async def grant(self, token: str) -> UploadGrant:
         """What the token allows. Raises `Unauthorized`, without repeating it."""

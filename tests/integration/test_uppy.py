@@ -414,6 +414,23 @@ async def test_a_token_is_no_more_than_its_minter(user: User, settings: Settings
     assert (unknown.status_code, unknown.json()["code"]) == (422, "invalid_request")
 
 
+@pytest.mark.parametrize(
+    ("wish", "limit"),
+    [
+        ({}, None),
+        ({"max_size": 5}, 5),
+        ({"policy": "picture"}, 1000),
+        ({"policy": "picture", "max_size": 5}, 5),
+        ({"policy": "picture", "max_size": 5000}, 1000),
+    ],
+)
+async def test_a_token_tells_what_it_allows(
+    user: User, wish: dict[str, Any], limit: int | None
+) -> None:
+    answer = await user.call("POST", "/upload-tokens", json=wish)
+    assert answer.json()["max_size"] == limit
+
+
 async def test_a_token_is_told_nowhere(
     user: User, database_url: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
