@@ -14,7 +14,7 @@ from app.domain.checksum import ChecksumAlgorithm
 from app.domain.event import delete_requested
 from app.domain.file import FileRecord, FileStatus
 from app.domain.parts import MIN_PART_SIZE
-from app.domain.ports import UploadSpec
+from app.domain.ports import SignedRequest, UploadSpec
 from app.domain.removal import first_look, takeover
 from app.domain.upload_request import RequestedMethod, UploadRequest
 from app.infrastructure.events.sqs import QueuedMessage
@@ -43,6 +43,10 @@ SUMMED = dataclasses.replace(PARTS, checksum=checksum_of(ChecksumAlgorithm.CRC64
 AUTO = dataclasses.replace(PARTS, policy="auto")
 AUTO_ONE = dataclasses.replace(ONE, policy="auto")
 BATCH = [ONE, PARTS, PARTS]
+FORM = dataclasses.replace(
+    ONE, method=RequestedMethod.POST, file_size=1000, size_is_limit=True, policy="auto"
+)
+CUT = dataclasses.replace(PARTS, file_size=MIN_PART_SIZE, size_is_limit=True, parts_by_client=True)
 
 Files = Sequence[FileRecord]
 Given = Callable[[Stage], Awaitable[Files]]
@@ -96,6 +100,14 @@ def sent(request: UploadRequest, *parts: int) -> Given:
         return [upload.record]
 
     return given
+
+
+async def sent_as_cut(stage: Stage) -> Files:
+    """The only part of a client that cuts them itself."""
+    record = (await stage.ask(CUT)).record
+    issued = await sign_parts(stage, [record])
+    await stage.put(SignedRequest("PUT", issued.signed.urls[0], issued.signed.expires_at), 5)
+    return [record]
 
 
 def interrupted(request: UploadRequest, steps: int) -> Given:
@@ -209,6 +221,16 @@ async def sign_parts_and_finish(stage: Stage, files: Files) -> None:
 
 async def complete(stage: Stage, files: Files) -> None:
     await stage.services.multipart.complete(stage.user, files[0].id)
+
+
+async def complete_with_list(stage: Stage, files: Files) -> None:
+    held = await stage.services.multipart.held_parts(stage.user, files[0].id)
+    claimed = {part.number: part.etag for part in held.parts}
+    await stage.services.multipart.complete(stage.user, files[0].id, claimed or {1: "held before"})
+
+
+async def look(stage: Stage, files: Files) -> None:
+    await stage.services.arrivals.look(files[0].id)
 
 
 async def abort(stage: Stage, files: Files) -> None:
@@ -341,6 +363,7 @@ SCENARIOS = [
     asking("complete", sent(TWO_PARTS), complete, UPLOADED, else_=UPLOADED),
     asking("complete under auto_complete", sent(AUTO), complete, COMPLETED, else_=COMPLETED),
     asking("complete with another checksum", sent(SUMMED), complete, FAILED, else_=FAILED),
+    asking("complete what was cut", sent_as_cut, complete_with_list, UPLOADED, else_=FAILED),
     asking("abort", sent(TWO_PARTS, 2), abort, FAILED, else_=FAILED),
     asking("abort what is all there", sent(PARTS), abort, FAILED, else_=UPLOADED),
     asking("report uploaded", sent(ONE), report(UPLOADED), UPLOADED, else_=UPLOADED),
@@ -376,6 +399,7 @@ SCENARIOS = [
     working("hear late of a deleted file", stray(delete), hear, DELETED, late=True),
     working("hear late of failed parts", _failed_in_parts, hear, FAILED),
     working("hear of what is to be deleted", after(sent(ONE), deletion_asked), hear, DELETED),
+    working("look for a form", sent(FORM), look, COMPLETED),
     working("sweep a PUT without bytes", expired(asked(ONE)), sweep, FAILED),
     working("sweep a PUT with its bytes", expired(sent(ONE)), sweep, UPLOADED),
     working("sweep a PUT with other bytes", expired(sent_other_bytes), sweep, FAILED),

@@ -116,7 +116,8 @@ class Stage:
     async def send(self, upload: Upload) -> None:
         """All the bytes of an upload."""
         if upload.signed is not None:
-            await self.put(upload.signed, upload.record.file_size)
+            size = upload.record.file_size
+            await self.put(upload.signed, size // 2 if upload.record.size_is_limit else size)
         if upload.parts is not None:
             await self.send_parts(upload.parts, upload.parts.numbers)
 

@@ -3,7 +3,7 @@
 from itertools import accumulate
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.domain.client_parts import ClientParts
@@ -75,6 +75,7 @@ sizes = st.lists(st.integers(MIN_PART_SIZE, 2 * MIN_PART_SIZE), max_size=20)
 last_sizes = st.integers(0, 2 * MIN_PART_SIZE)
 
 
+@settings(deadline=None)
 @given(sizes, last_sizes)
 def test_however_it_is_cut_all_parts_are_the_file_and_fewer_are_not(
     cut: list[int], last: int
