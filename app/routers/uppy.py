@@ -24,10 +24,19 @@ from app.exceptions.errors import (
 )
 from app.routers.dependencies import GUARDED, get_container
 from app.routers.middleware import note_file
-from app.routers.uppy_guard import Grant, GrantForParts, UppyRoute, uppy_responses
-from app.schemas.request.uppy_request import (
+from app.routers.uppy_guard import Grant, GrantForParts, UppyRoute
+from app.routers.uppy_openapi import (
+    FILE_IN_QUERY,
     FILE_SCHEMA,
+    KEY,
     PARTS_SCHEMA,
+    THE_UPLOAD,
+    UPLOAD,
+    body,
+    parameter,
+    uppy_responses,
+)
+from app.schemas.request.uppy_request import (
     file_in_body,
     file_in_query,
     named,
@@ -74,25 +83,6 @@ def _wire(method: str, path: str, **options: Any) -> Callable[[F], F]:
     return register
 
 
-def _in(place: str, name: str, description: str, **schema: Any) -> dict[str, Any]:
-    return {
-        "name": name,
-        "in": place,
-        "required": True,
-        "description": description,
-        "schema": {"type": "string", **schema},
-    }
-
-
-def _body(schema: dict[str, Any]) -> dict[str, Any]:
-    return {"required": True, "content": {"application/json": {"schema": schema}}}
-
-
-_UPLOAD = _in("path", "uploadId", "As it was answered at the creation.", minLength=1)
-_KEY = _in("query", "key", "The key that came with it.", minLength=1)
-_THE_UPLOAD = {"parameters": [_UPLOAD, _KEY]}
-
-
 def _named(request: Request) -> Named:
     found = named(request.path_params["uploadId"], request.query_params)
     note_file(request.scope, found.upload_id)
@@ -104,21 +94,7 @@ def _named(request: Request) -> Named:
     "/params",
     summary="Send a small file",
     responses=_CREATION,
-    openapi_extra={
-        "parameters": [
-            _in("query", "filename", "The name of the file.", minLength=1),
-            _in("query", "type", "Its media type.") | {"required": False},
-            {
-                "name": "metadata",
-                "in": "query",
-                "style": "deepObject",
-                "explode": True,
-                "description": "`metadata[size]`, the size in bytes, and `metadata[policy]` are "
-                "for the service, all else is kept on the record.",
-                "schema": {"type": "object", "additionalProperties": {"type": "string"}},
-            },
-        ]
-    },
+    openapi_extra=FILE_IN_QUERY,
 )
 async def get_params(request: Request, grant: Grant) -> UppyParamsResponse:
     """Records the file, and answers with the form that uploads it. The file is looked for from now
@@ -135,7 +111,7 @@ async def get_params(request: Request, grant: Grant) -> UppyParamsResponse:
     "/multipart",
     summary="Begin a file in parts",
     responses=_CREATION,
-    openapi_extra={"requestBody": _body(FILE_SCHEMA)},
+    openapi_extra={"requestBody": body(FILE_SCHEMA)},
 )
 async def begin_multipart(request: Request, grant: Grant) -> UppyUploadResponse:
     """The parts are Uppy's to cut: 5 MiB or more each, but the last; 10,000 at most."""
@@ -150,7 +126,7 @@ async def begin_multipart(request: Request, grant: Grant) -> UppyUploadResponse:
     "/multipart/{uploadId}",
     summary="The parts that have arrived",
     responses=uppy_responses(*_OF_AN_UPLOAD, UploadExpired),
-    openapi_extra=_THE_UPLOAD,
+    openapi_extra=THE_UPLOAD,
 )
 async def list_uppy_parts(request: Request, grant: Grant) -> UppyPartsResponse:
     """As the store lists them, all at once. Of a file that is finished, parts that stand for all it
@@ -171,7 +147,7 @@ async def list_uppy_parts(request: Request, grant: Grant) -> UppyPartsResponse:
         IllegalTransition,
         VerificationFailed,
     ),
-    openapi_extra={**_THE_UPLOAD, "requestBody": _body(PARTS_SCHEMA)},
+    openapi_extra={**THE_UPLOAD, "requestBody": body(PARTS_SCHEMA)},
 )
 async def complete_uppy_upload(request: Request, grant: Grant) -> UppyCompletedResponse:
     """The file is `uploaded`, verified, or under a policy with `auto_complete` `completed`. With
@@ -189,7 +165,11 @@ async def complete_uppy_upload(request: Request, grant: Grant) -> UppyCompletedR
     summary="URLs for several parts",
     responses=uppy_responses(*_OF_AN_UPLOAD, UploadExpired),
     openapi_extra={
-        "parameters": [_UPLOAD, _KEY, _in("query", "partNumbers", "Such as `1,2,3`.", minLength=1)]
+        "parameters": [
+            UPLOAD,
+            KEY,
+            parameter("query", "partNumbers", "Such as `1,2,3`.", minLength=1),
+        ]
     },
 )
 async def sign_uppy_parts(request: Request, grant: GrantForParts) -> UppyPartUrlsResponse:
@@ -206,7 +186,7 @@ async def sign_uppy_parts(request: Request, grant: GrantForParts) -> UppyPartUrl
     summary="A URL for one part",
     responses=uppy_responses(*_OF_AN_UPLOAD, UploadExpired),
     openapi_extra={
-        "parameters": [_UPLOAD, _in("path", "partNumber", "1 to 10,000.", minLength=1), _KEY]
+        "parameters": [UPLOAD, parameter("path", "partNumber", "1 to 10,000.", minLength=1), KEY]
     },
 )
 async def sign_uppy_part(request: Request, grant: GrantForParts) -> UppyPartUrlResponse:
@@ -222,7 +202,7 @@ async def sign_uppy_part(request: Request, grant: GrantForParts) -> UppyPartUrlR
     "/multipart/{uploadId}",
     summary="Cancel a file in parts",
     responses=uppy_responses(*_OF_AN_UPLOAD, IllegalTransition),
-    openapi_extra=_THE_UPLOAD,
+    openapi_extra=THE_UPLOAD,
 )
 async def abort_uppy_upload(request: Request, grant: Grant) -> UppyAbortedResponse:
     """The file has `failed`, and its parts are gone from the store. Again: 200."""

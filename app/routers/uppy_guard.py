@@ -24,16 +24,14 @@ from app.routers.dependencies import (
 )
 from app.routers.middleware import note_owner
 from app.routers.problem_document import ProblemResponse, current_request_id, headers_of, problem_of
-from app.routers.problem_openapi import problem_responses
 from app.routers.problems import log_failure
+from app.routers.uppy_openapi import BAD_REQUEST
 
 PARTS_A_CALL = 20
 """Uppy asks for the URL of one part at a time, where our own clients ask for thousands in a call:
 so many count as one call."""
 
 _GRANT = "slipway.grant"
-_BAD_REQUEST = 400
-"""Companion's status for what is 422 elsewhere."""
 
 
 class Holder(Authenticated):
@@ -106,24 +104,10 @@ def _refusal(error: SlipwayError, scope: AsgiScope) -> ProblemResponse:
 
 def _in_its_words(error: SlipwayError, document: dict[str, Any]) -> dict[str, Any]:
     """Uppy 5 shows `message`, and takes `error` for a sign that it went wrong."""
-    status = _BAD_REQUEST if isinstance(error, InvalidRequest) else document["status"]
+    status = BAD_REQUEST if isinstance(error, InvalidRequest) else document["status"]
     return {
         **document,
         "status": status,
         "error": document["detail"],
         "message": document["detail"],
     }
-
-
-def uppy_responses(*classes: type[SlipwayError]) -> dict[int | str, dict[str, Any]]:
-    """As `problem_responses`, in Companion's words."""
-    responses = problem_responses(*classes)
-    if refused := responses.pop(422, None):
-        responses[_BAD_REQUEST] = refused
-    for status, response in responses.items():
-        for content in response["content"].values():
-            for example in content["examples"].values():
-                value = example["value"]
-                said = {"error": value["detail"], "message": value["detail"], "status": status}
-                example["value"] = {**value, **said}
-    return responses

@@ -23,52 +23,6 @@ _NO_NUMBERS = (
 )
 _NO_PARTS = "s3: `parts` must be an array of {ETag, PartNumber} objects."
 
-FILE_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "required": ["filename"],
-    "properties": {
-        "filename": {"type": "string", "minLength": 1},
-        "type": {"type": ["string", "null"], "description": "A media type."},
-        "metadata": {
-            "type": ["object", "null"],
-            "description": "Kept on the record, but for `size` and `policy`, which are for the "
-            "service: the size in bytes, and the name of an upload policy.",
-        },
-    },
-    "examples": [
-        {
-            "filename": "holiday.mp4",
-            "type": "video/mp4",
-            "metadata": {"name": "holiday.mp4", "type": "video/mp4", "size": 62914560},
-        }
-    ],
-}
-PARTS_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "required": ["parts"],
-    "properties": {
-        "parts": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["PartNumber", "ETag"],
-                "properties": {
-                    "PartNumber": {"type": "integer", "minimum": 1, "maximum": MAX_PARTS},
-                    "ETag": {"type": "string", "description": "With or without its quotes."},
-                },
-            },
-        }
-    },
-    "examples": [
-        {
-            "parts": [
-                {"PartNumber": 1, "ETag": '"9b2cf535f27731c974343645a3985328"'},
-                {"PartNumber": 2, "ETag": "1ad8a1c2b6ee0c2f0c9e8d9fe84a5f3b"},
-            ]
-        }
-    ],
-}
-
 
 def file_in_query(query: Mapping[str, str]) -> UppyFile:
     """`filename`, `type` and `metadata[…]`. Raises `InvalidRequest`."""
