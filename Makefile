@@ -21,7 +21,7 @@ test: $(INSTALLED) ## Run all tests with branch coverage
 	@exec $(BIN)/python -m pytest $(TWO_AT_ONCE) --ignore=tests/browser \
 	  --cov --cov-report=term --cov-fail-under=95
 
-test-browser: $(INSTALLED) ## Run the tests in Chromium, which must be installed
+test-browser: $(INSTALLED) ## Run the tests in Chromium; needs chromium and npm
 	@exec $(BIN)/python -m pytest tests/browser
 
 check: $(INSTALLED) ## Format, lint, types, layers, OpenAPI snapshot, requirements
@@ -39,7 +39,7 @@ bench: $(INSTALLED) ## Measure; prints ratios of one run
 bench-upload: $(INSTALLED) ## Move 2 GiB up and down, beside aws-cli
 	@exec $(BIN)/python -m benchmarks upload
 
-bench-browser: $(INSTALLED) ## Move 1 GiB from Chromium, which must be installed
+bench-browser: $(INSTALLED) ## Move 1 GiB from Chromium, beside Uppy
 	@exec $(BIN)/python -m benchmarks browser
 
 openapi: $(INSTALLED) ## Accept the present OpenAPI document as the snapshot
