@@ -1,7 +1,7 @@
 """Probes and metrics. None of them asks for a token: keep them off the public side of a proxy."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 from fastapi import APIRouter, Request, Response
@@ -13,6 +13,8 @@ from app.schemas.response.health_response import HealthResponse, ReadyResponse
 
 router = APIRouter(tags=["operators"])
 log = structlog.get_logger(__name__)
+
+OK = "ok"
 
 PING_TIMEOUT = 3.0
 """Seconds that one check may take; orchestrators give a probe about as much."""
@@ -27,10 +29,8 @@ async def healthz() -> HealthResponse:
 @router.get("/readyz", summary="Can it serve", responses=problem_responses(NotReady))
 async def readyz(request: Request) -> ReadyResponse:
     """Asks the database, its migrations and the store; 503 names what does not answer."""
-    pings = get_container(request).pings
-    results = await asyncio.gather(*(_check(ping) for ping in pings.values()))
-    checks = dict(zip(pings, results, strict=True))
-    failing = [name for name, result in checks.items() if result != "ok"]
+    checks = await checked(get_container(request).pings)
+    failing = [name for name, result in checks.items() if result != OK]
     if failing:
         raise NotReady(f"Not ready: {', '.join(failing)}.", checks=checks)
     return ReadyResponse(checks=checks)
@@ -48,6 +48,12 @@ async def metrics(request: Request) -> Response:
     return Response(body, media_type=content_type)
 
 
+async def checked(pings: Mapping[str, Callable[[], Awaitable[None]]]) -> dict[str, str]:
+    """For each part OK, or what is wrong with it; all are asked at once."""
+    results = await asyncio.gather(*(_check(ping) for ping in pings.values()))
+    return dict(zip(pings, results, strict=True))
+
+
 async def _check(ping: Callable[[], Awaitable[None]]) -> str:
     try:
         await asyncio.wait_for(ping(), PING_TIMEOUT)
@@ -58,4 +64,4 @@ async def _check(ping: Callable[[], Awaitable[None]]) -> str:
     except Exception:
         log.exception("a readiness check broke")
         return "the check broke, see the log"
-    return "ok"
+    return OK

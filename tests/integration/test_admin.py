@@ -17,6 +17,7 @@ from app.domain.event import user as by_user
 from app.domain.file import FileRecord, FileStatus
 from app.domain.transition import moved
 from app.domain.webhook import Delivery, Outcome, after_attempt
+from app.exceptions.errors import StorageUnavailable
 from app.repository import oversight_repository
 from app.repository.file_storage_repository import FileStorageRepository
 from app.repository.webhook_repository import PostgresWebhookRepository
@@ -43,6 +44,7 @@ ROUTES = [
     ("GET", "/admin/jobs"),
     ("POST", "/admin/jobs/1/retry"),
     ("GET", "/admin/backlog"),
+    ("GET", "/admin/health"),
 ]
 
 
@@ -231,7 +233,7 @@ async def test_a_page_by_reason_looks_at_so_many(
         ("/admin/owners", {"cursor": "/w"}),
         ("/admin/owners", {"cursor": "AA"}),
         ("/admin/owners", {"cursor": "a"}),
-        ("/admin/outcomes", {"periods": 49}),
+        ("/admin/outcomes", {"count": 49}),
         ("/admin/outcomes", {"interval": "minute"}),
         ("/admin/failures", {"hours": 0}),
         ("/admin/jobs", {"status": "succeeded"}),
@@ -251,7 +253,7 @@ async def test_outcomes_of_all_and_of_one(admin: User, repository: FileStorageRe
         ends = ("pending", "completed", "failed", "deleted")
         return {end: sum(item[end] for item in found["items"]) for end in ends}
 
-    found = await asked(admin, "/admin/outcomes", interval="day", periods=2)
+    found = await asked(admin, "/admin/outcomes", interval="day", count=2)
     assert len(found["items"]) == 2
     assert total(found) == {"pending": 0, "completed": 2, "failed": 1, "deleted": 1}
     of_ann = await asked(admin, "/admin/outcomes", owner="ann")
@@ -402,3 +404,18 @@ async def test_the_backlog(admin: User, jobs: list[int]) -> None:
         {"name": "discard", "status": "todo", "count": 1},
     ]
     assert found["deliveries"] == 0
+
+
+async def test_the_health_of_each_part(admin: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = ("database", "migrations", "storage")
+    well = {"ready": True, "checks": dict.fromkeys(parts, "ok")}
+    assert await asked(admin, "/admin/health") == well
+
+    async def down() -> None:
+        raise StorageUnavailable("The object store does not answer; try again.")
+
+    container = admin.api._transport.app.state.container  # type: ignore[attr-defined]
+    monkeypatch.setitem(container.pings, "storage", down)
+    found = await asked(admin, "/admin/health")
+    assert (found["ready"], found["checks"]["database"]) == (False, "ok")
+    assert found["checks"]["storage"] == "The object store does not answer; try again."

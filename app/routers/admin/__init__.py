@@ -1,5 +1,5 @@
 """What operators see of all owners together. Every route needs the scope `admin`."""
 
-from app.routers.admin import files, jobs, owners, webhooks
+from app.routers.admin import files, health, jobs, owners, webhooks
 
-FEATURES = (files, owners, webhooks, jobs)
+FEATURES = (files, owners, webhooks, jobs, health)

@@ -126,11 +126,11 @@ async def list_outcomes(
     admin: Administrator,
     request: Request,
     interval: Interval = Interval.HOUR,
-    periods: Annotated[int, Query(ge=1, le=MOST_PERIODS)] = 24,
+    count: Annotated[int, Query(ge=1, le=MOST_PERIODS, description="How many periods.")] = 24,
     owner: Owner = None,
 ) -> HistoryResponse:
     """How many uploads began in each of the last hours or days of UTC, by their present state."""
-    outcomes = await get_container(request).history.outcomes(interval, periods, owner=owner)
+    outcomes = await get_container(request).history.outcomes(interval, count, owner=owner)
     return HistoryResponse.of(interval, outcomes)
 
 

@@ -12,7 +12,7 @@ import { personMenu } from "./person.js";
 const TABS = [
   { id: "files", label: "Files", scope: "files:read", load: () => import("./files.js") },
   { id: "usage", label: "Usage", scope: "files:read", load: () => import("./usage.js") },
-  { id: "operators", label: "Operators", scope: "admin", load: () => import("./operators.js") },
+  { id: "operators", label: "Operations", scope: "admin", load: () => import("./operators.js") },
 ];
 
 export class Shell extends HTMLElement {
