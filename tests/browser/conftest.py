@@ -16,6 +16,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page
 
+from app.infrastructure.development import keep
 from app.infrastructure.storage.client import client_config
 from app.settings import Settings
 from tests.browser.chromium import launched
@@ -26,6 +27,7 @@ from tests.browser.site import Site, site_of
 from tests.browser.store import StoreCable, settings_for, store_cable, store_port
 from tests.e2e.running import Service, running
 from tests.support.processes import DEADLINE
+from tests.support.service import JWT_SECRET
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -51,6 +53,8 @@ def service(
 ) -> Iterator[Service]:
     """The service with its worker and its embedded engines, for all tests together."""
     directory = tmp_path_factory.mktemp("browser")
+    # As if the service had made it for itself, which is when the console offers a token.
+    keep(directory / "data" / "jwt_secret", JWT_SECRET)
     with running(directory, **settings_for(site, cable)) as service:
         cable.lead_to(store_port(service))
         yield service

@@ -1,6 +1,8 @@
 /** Who has signed in: a token, kept for this tab alone, and what it says of itself. */
 
 const KEPT = "slipway.token";
+/** Milliseconds that a timer can wait for; what lasts longer outlives the page. */
+const LONGEST = 2 ** 31 - 1;
 
 export class NoToken extends Error {}
 
@@ -9,10 +11,12 @@ export class NoToken extends Error {}
 export class Session extends EventTarget {
   #token = sessionStorage.getItem(KEPT);
   #refused = false;
+  #ending;
 
   constructor() {
     super();
-    if (this.#token !== null && claimsOf(this.#token) === null) this.#keep(null);
+    const isToken = this.#token !== null && claimsOf(this.#token) !== null;
+    this.#keep(isToken ? this.#token : null);
   }
 
   get isOpen() {
@@ -77,6 +81,9 @@ export class Session extends EventTarget {
     this.#token = token;
     if (token === null) sessionStorage.removeItem(KEPT);
     else sessionStorage.setItem(KEPT, token);
+    clearTimeout(this.#ending);
+    const left = (this.claims?.endsAt ?? Infinity) - Date.now();
+    if (left < LONGEST) this.#ending = setTimeout(() => this.refuse(token), left);
   }
 
   #tell(type, detail) {

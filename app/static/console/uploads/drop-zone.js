@@ -6,6 +6,11 @@ import { count } from "../lib/format.js";
 import { icon } from "../lib/icons.js";
 import { chosen, dropped } from "./entries.js";
 
+/** Milliseconds without a `dragover`, of which there is one at least every 550 while files are over
+ *  the page: https://html.spec.whatwg.org/multipage/dnd.html#drag-and-drop-processing-model
+ *  `dragleave` also comes for every element on the way. */
+const LEFT = 1_000;
+
 /** `begin(file, { path, policy, checksum })` is called for each file. */
 export function dropZone(begin) {
   const options = uploadOptions();
@@ -67,11 +72,6 @@ function listen(take) {
     "Drop to upload",
   );
   document.body.append(curtain);
-  let depth = 0; // enter and leave come for every element that is crossed
-  const isOver = (by) => {
-    depth = Math.max(0, depth + by);
-    curtain.hidden = depth === 0;
-  };
   const onFiles = (type, act) => {
     addEventListener(type, (event) => {
       if (!event.dataTransfer?.types.includes("Files")) return;
@@ -79,16 +79,22 @@ function listen(take) {
       act(event);
     });
   };
-  onFiles("dragenter", () => isOver(+1));
-  onFiles("dragleave", () => isOver(-1));
-  onFiles("dragover", (event) => {
-    event.dataTransfer.dropEffect = document.querySelector("dialog[open]") ? "none" : "copy";
+  const hide = () => (curtain.hidden = true);
+  let hiding;
+  onFiles("dragenter", () => {});
+  onFiles("dragover", ({ dataTransfer }) => {
+    dataTransfer.dropEffect = isBusy() ? "none" : "copy";
+    curtain.hidden = isBusy();
+    clearTimeout(hiding);
+    hiding = setTimeout(hide, LEFT);
   });
-  onFiles("drop", (event) => {
-    isOver(-depth);
-    if (!document.querySelector("dialog[open]")) take(dropped(event.dataTransfer));
+  onFiles("drop", ({ dataTransfer }) => {
+    hide();
+    if (!isBusy()) take(dropped(dataTransfer));
   });
 }
+
+const isBusy = () => document.querySelector("dialog[open]") !== null;
 
 function uploadOptions() {
   const policy = h("input", {
