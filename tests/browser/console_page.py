@@ -5,14 +5,13 @@ from pathlib import Path
 
 from playwright.async_api import Expect, Locator, Page
 
+from tests.browser.axe import barriers
 from tests.browser.npm import Npm
 from tests.browser.people import Person
 from tests.support.processes import DEADLINE
 
 expect = Expect()
 expect.set_options(DEADLINE * 1000)
-
-AXE_OPTIONS = {"resultTypes": ["violations"], "preload": False}
 
 
 @dataclass
@@ -84,15 +83,7 @@ class ConsolePage:
 
     async def flaws(self, npm: Npm) -> list[str]:
         """What axe finds serious or critical on the page as it is."""
-        axe = (npm.modules / "axe-core" / "axe.min.js").read_text()
-        await self.page.evaluate(f"() => {{ {axe} }}")
-        found = await self.page.evaluate("options => axe.run(document, options)", AXE_OPTIONS)
-        return [
-            f"{flaw['id']}: {node['html']}"
-            for flaw in found["violations"]
-            if flaw["impact"] in ("serious", "critical")
-            for node in flaw["nodes"]
-        ]
+        return await barriers(self.page, npm)
 
     async def overflow(self) -> int:
         """By how many pixels the page is wider than the screen."""

@@ -82,7 +82,7 @@ async def test_signing_in_and_out(
 
     await at.sign_in(f"Authorization: Bearer {person.token}\n")
     await expect(at.liveness).to_have_text("Live")
-    await expect(page.get_by_role("link", name="Operators")).to_have_count(0)
+    await expect(page.get_by_role("link", name="Operations")).to_have_count(0)
     await page.reload()
     await expect(at.liveness).to_have_text("Live")
     assert person.token not in page.url
@@ -103,7 +103,7 @@ async def test_a_developer_signs_in_by_one_click(
     await at.at_the_door()
     await at.button("Use a development token").click()
     await expect(at.liveness).to_have_text("Live")
-    await expect(page.get_by_role("link", name="Operators")).to_be_visible()
+    await expect(page.get_by_role("link", name="Operations")).to_be_visible()
 
 
 async def test_the_first_files(
