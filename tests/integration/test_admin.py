@@ -15,9 +15,10 @@ from structlog.testing import capture_logs
 from app.database.config import Database
 from app.domain.event import user as by_user
 from app.domain.file import FileRecord, FileStatus
+from app.domain.principal import Principal
 from app.domain.transition import moved
 from app.domain.webhook import Delivery, Outcome, after_attempt
-from app.exceptions.errors import StorageUnavailable
+from app.exceptions.errors import Forbidden, StorageUnavailable
 from app.repository import oversight_repository
 from app.repository.file_storage_repository import FileStorageRepository
 from app.repository.webhook_repository import PostgresWebhookRepository
@@ -362,6 +363,16 @@ async def test_an_operator_sends_anybodys_delivery_again(
     assert paused.status_code == 200
     refused = await admin.call("POST", f"{path}/{delivery.name}/replay", scope="admin")
     assert (refused.status_code, refused.json()["code"]) == (409, "webhook_disabled")
+
+
+async def test_the_service_itself_lets_no_one_else_look(user: User, other: User) -> None:
+    """Whichever route asks it."""
+    webhooks = user.api._transport.app.state.container.webhooks  # type: ignore[attr-defined]
+    webhook, somebody = await hooked(user), Principal(other.subject)
+    with pytest.raises(Forbidden):
+        await webhooks.get(somebody, webhook, anybodys=True)
+    with pytest.raises(Forbidden):
+        await webhooks.replay(somebody, webhook, NOBODY, anybodys=True)
 
 
 @pytest_asyncio.fixture
