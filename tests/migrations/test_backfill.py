@@ -79,3 +79,25 @@ async def test_deliveries_that_wait_are_due_when_they_were_and_have_jobs_in_the_
     assert (second[0], second[1].year) == ("2", 2027)
     await asyncio.to_thread(upgrade, own_database_url)
     assert await execute(own_database_url, WAITING) == []
+
+
+CUT_BY_CLIENTS = """
+INSERT INTO files (id, owner, key, filename, type, file_size, method, policy, status,
+                   created_at, updated_at, expires_at, ends_at, metadata, size_is_limit)
+SELECT gen_random_uuid(), 'alice', 'key-' || size, 'f', 'a/b', size, 'multipart', 'default',
+       'pending', now(), now(), now(), now(), '{}', true
+FROM (VALUES (5), (1024::bigint ^ 4)) AS file (size)
+"""
+
+
+async def test_what_clients_cut_has_parts_of_one_size_in_the_release_before(
+    own_database_url: str,
+) -> None:
+    config: Config = alembic(own_database_url)
+    await execute(own_database_url, CUT_BY_CLIENTS)
+    await asyncio.to_thread(command.downgrade, config, "20261121_10")
+    sizes = "SELECT part_size / 1048576 FROM files ORDER BY file_size"
+    assert await execute(own_database_url, sizes) == [(16,), (105,)]
+    await asyncio.to_thread(upgrade, own_database_url)
+    limits = "SELECT bool_or(size_is_limit) FROM files"
+    assert await execute(own_database_url, limits) == [(False,)]
