@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.async_api import Locator, Page, Route, expect
+from playwright.async_api import Locator, Page, Route
 
+from tests.browser.console_page import expect
 from tests.browser.people import Person
 
 NOW = datetime.now(UTC)

@@ -44,6 +44,7 @@ ROUTES = [
     ("POST", f"/admin/webhooks/{NOBODY}/deliveries/msg_{NOBODY.hex}/replay"),
     ("GET", "/admin/jobs"),
     ("POST", "/admin/jobs/1/retry"),
+    ("POST", "/admin/jobs/retry"),
     ("GET", "/admin/backlog"),
     ("GET", "/admin/health"),
 ]
@@ -406,6 +407,17 @@ async def test_failed_jobs_run_again(admin: User, jobs: list[int]) -> None:
     for not_failed in (jobs[1], jobs[3], 2**63 - 1):
         answer = await admin.call("POST", f"/admin/jobs/{not_failed}/retry", scope="admin")
         assert answer.status_code == 404
+
+
+async def test_all_failed_jobs_run_again(admin: User, jobs: list[int]) -> None:
+    with capture_logs() as lines:
+        for retried in (3, 0):
+            answer = await admin.call("POST", "/admin/jobs/retry", scope="admin")
+            assert (answer.status_code, answer.json()) == (202, {"retried": retried})
+    told = [(line["count"], line["by"]) for line in lines if line["event"] == "jobs retried"]
+
+    assert told == [(3, admin.subject), (0, admin.subject)]
+    assert [job["id"] for job in await walked(admin, "/admin/jobs", status="todo")] == jobs
 
 
 async def test_the_backlog(admin: User, jobs: list[int]) -> None:

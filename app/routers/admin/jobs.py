@@ -11,6 +11,7 @@ from app.routers.dependencies import GUARDED, Administrator, GuardedRoute, get_c
 from app.routers.problem_openapi import problem_responses
 from app.schemas.cursor import decode_event_cursor, encode_event_cursor
 from app.schemas.response.admin.jobs_response import (
+    AllRetriedResponse,
     BacklogResponse,
     JobResponse,
     JobsResponse,
@@ -61,6 +62,19 @@ async def retry_job(id: JobId, admin: Administrator, request: Request) -> Retrie
         raise NotFound("There is no such job among those that have failed.")
     log.info("job retried", job_id=id, by=admin.subject)
     return RetriedResponse(id=id)
+
+
+@router.post(
+    "/jobs/retry",
+    status_code=status.HTTP_202_ACCEPTED,
+    summary="Run all failed jobs again",
+    responses=problem_responses(*_COMMON),
+)
+async def retry_jobs(admin: Administrator, request: Request) -> AllRetriedResponse:
+    """From their first attempts, as `python -m app jobs retry --all-failed` does."""
+    retried = await get_container(request).jobs.retry(None)
+    log.info("jobs retried", count=len(retried), by=admin.subject)
+    return AllRetriedResponse(retried=len(retried))
 
 
 @router.get(

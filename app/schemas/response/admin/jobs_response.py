@@ -61,6 +61,14 @@ class RetriedResponse(BaseModel):
     status: JobStatus = JobStatus.TODO
 
 
+class AllRetriedResponse(BaseModel):
+    """They wait for workers again, from their first attempts."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"retried": 17}]})
+
+    retried: int = Field(description="How many there were.")
+
+
 class QueuedResponse(BaseModel):
     """Jobs of one name and status."""
 

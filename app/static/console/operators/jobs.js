@@ -1,6 +1,7 @@
 /** The workers' jobs: those that failed for good, and running them again. */
 
 import { announce, complain } from "../lib/announce.js";
+import { confirmed } from "../lib/dialog.js";
 import { h } from "../lib/dom.js";
 import { count, timeOf } from "../lib/format.js";
 import { icon } from "../lib/icons.js";
@@ -57,13 +58,28 @@ export function jobs(api) {
     ["doing", "Running"],
   ];
   const which = segments({ legend: "Which jobs", choices, chosen: status, choose });
+  const all = h("button", { type: "button" }, icon("retry"), "Retry all failed");
+  all.addEventListener("click", () => retryAll(api, () => list.load()));
   const list = new PagedList({
     get: (cursor, signal) => api.get("/admin/jobs", { status, limit: PAGE, cursor }, { signal }),
     table,
-    tools: [h("div", {}, h("h2", {}, "Jobs"), h("p", { class: "help" }, WHY)), which],
+    tools: [
+      h("div", {}, h("h2", {}, "Jobs"), h("p", { class: "help" }, WHY)),
+      h("div", { class: "tools" }, which, all),
+    ],
     words: { one: "job", none: () => NONE[status] },
   });
   return { element: list.element, load: () => list.load() };
+}
+
+/** Asks first: of many, somebody should know why they failed. */
+async function retryAll(api, done) {
+  const question = "Run every failed job again, from its first attempt? Mend first what they failed of.";
+  let retried = 0;
+  const act = async () => ({ retried } = await api.post("/admin/jobs/retry"));
+  if (!(await confirmed({ title: "Retry all failed jobs", question, verb: "Retry all", act }))) return;
+  announce(`${count(retried, "job")} to run again`);
+  done();
 }
 
 function columns(open, retry) {

@@ -107,7 +107,7 @@ function figure({ label, value, isBad, help = "", open }) {
 
 async function outcomes(api, interval, periods) {
   const { items } = await api.get("/admin/outcomes", { interval, count: periods });
-  const title = `Uploads of everybody, last ${SPANS[interval].word}`;
+  const title = `Uploads of everybody, last ${SPANS[interval].word} (UTC)`;
   return [plot({ title, columns: columnsOf(items, interval), series: OUTCOMES })];
 }
 

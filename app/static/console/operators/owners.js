@@ -60,5 +60,6 @@ function filesOf({ used }) {
 
 function onTheWay({ reserved }) {
   if (reserved.files === 0) return h("span", { class: "none" }, "–");
-  return `${count(reserved.files, "file")}, ${bytes(reserved.bytes)}`;
+  const words = h("span", { class: "narrow-only" }, " on the way");
+  return h("span", {}, `${count(reserved.files, "file")}, ${bytes(reserved.bytes)}`, words);
 }
