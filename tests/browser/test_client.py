@@ -25,6 +25,16 @@ COUNT_WHAT_WORKERS_ARE_ASKED = """() => {
     return postMessage.apply(this, given);
   };
 }"""
+COUNT_WHAT_IS_SENT_AT_ONCE = """() => {
+  const { send } = XMLHttpRequest.prototype;
+  let now = 0;
+  window.mostAtOnce = 0;
+  XMLHttpRequest.prototype.send = function (body) {
+    window.mostAtOnce = Math.max(window.mostAtOnce, ++now);
+    this.addEventListener("loadend", () => now--);
+    return send.call(this, body);
+  };
+}"""
 HTTP_TROUBLE = "Failed to load resource|blocked by CORS policy|net::ERR"
 
 
@@ -79,7 +89,7 @@ async def test_pause_and_resume(client: ClientPage, person: Person, tmp_path: Pa
     await client.cable.frozen()
     (pending,) = person.files()
     await client.do("pause")
-    await client.until("at.state === 'paused'")
+    await client.until("at.state === 'paused' && at.rate === 0 && at.timeLeft === null")
     client.cable.thaw()
     sent_before = len(client.puts)
     assert sent_before < 12
@@ -220,11 +230,13 @@ async def test_two_hundred_files_are_asked_for_together(
     paths = [written(tmp_path / f"{n}.txt", 1000 + n, n) for n in range(200)]
     calls: list[str] = []
     client.page.on("request", lambda request: calls.append(f"{request.method} {request.url}"))
+    await client.page.evaluate(COUNT_WHAT_IS_SENT_AT_ONCE)
     await client.begin(paths)
     statuses = await client.page.evaluate(
         "async () => (await Promise.all(uploads)).map(record => record.status)"
     )
     assert statuses == ["uploaded"] * 200
+    assert 3 <= await client.page.evaluate("mostAtOnce") <= 8
     ours = [call for call in calls if person.service_url in call and "OPTIONS" not in call]
     assert ours[0] == f"POST {person.service_url}/presigned-urls"
     assert set(ours[1:]) == {f"PUT {person.service_url}/file-statuses"}
@@ -342,6 +354,25 @@ async def test_a_limited_service_is_asked_again_when_it_said(
     await client.begin(written(tmp_path / "note.txt", 1000))
     await client.record()
     assert times[1] - times[0] >= 2000
+
+
+async def test_a_token_that_has_ended_is_asked_for_anew(
+    client: ClientPage, person: Person, tmp_path: Path, console: Console
+) -> None:
+    console.allow(HTTP_TROUBLE)
+    path = written(tmp_path / "note.txt", 1000)
+    await client.page.set_input_files("#files", path)
+    record = await client.page.evaluate(
+        """async ([api, token]) => {
+          const { Slipway } = await import(`${api}/client/slipway.js`);
+          const tokens = ["ended"];
+          const getToken = async () => tokens.pop() ?? token;
+          const slipway = new Slipway({ baseUrl: `${api}/`, getToken });
+          return await slipway.upload(document.querySelector("#files").files[0]);
+        }""",
+        [person.service_url, person.token],
+    )
+    assert is_stored(person, record, path)
 
 
 async def test_refusals_are_typed(client: ClientPage, tmp_path: Path, console: Console) -> None:

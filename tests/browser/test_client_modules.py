@@ -69,6 +69,81 @@ async def test_the_meter_tells_rate_and_time_left(page: Page, site: Site, module
     assert reports == 4  # at most ten a second
 
 
+async def test_the_meter_forgets_a_rate_that_is_no_more(
+    page: Page, site: Site, modules: str
+) -> None:
+    await page.goto(f"{site.url}/blank.html")
+    rates = await page.evaluate(
+        """async (url) => {
+          const { Meter } = await import(url);
+          let now = 0;
+          const meter = new Meter(10_000, () => {}, () => now);
+          for (now of [0, 1000]) meter.add(1000);
+          const at = (time) => ((now = time), [meter.value.rate, meter.value.timeLeft]);
+          return [at(1000), at(4000), at(7000)];
+        }""",
+        f"{modules}/meter.js",
+    )
+    assert rates == [[1000, 8], [250, 32], [0, None]]
+
+
+CREATION = """async ([url, sizes, replies]) => {
+  const { Creation } = await import(`${url}/creation.js`);
+  const { ServiceError } = await import(`${url}/errors.js`);
+  const { Valve } = await import(`${url}/valve.js`);
+  const calls = [];
+  const create = async (wishes) => {
+    calls.push(wishes.length);
+    const refusal = replies.find((reply) => reply.of === wishes.length);
+    if (refusal) throw new ServiceError(422, refusal.problem);
+    return wishes.map(({ n }) => ({ n }));
+  };
+  const creation = new Creation({ create });
+  const one = async (file_size, n) => {
+    const wish = { file_size, n };
+    try {
+      return (await creation.of(wish, new Valve())).n;
+    } catch (error) {
+      return error.code;
+    } finally {
+      creation.over(wish);
+    }
+  };
+  return [await Promise.all(sizes.map(one)), calls];
+}"""
+MIB = 2**20
+
+
+@pytest.mark.parametrize(
+    ("sizes", "calls"),
+    [
+        ([1000] * 1001, [1000, 1]),
+        ([1000, 1000, 8 * MIB, 1000], [1, 3]),
+        ([7 * MIB] * 20, [18, 2]),
+    ],
+    ids=["a thousand at once", "a large one alone", "as many as are sent in time"],
+)
+async def test_small_files_are_asked_for_together(
+    page: Page, site: Site, modules: str, sizes: list[int], calls: list[int]
+) -> None:
+    await page.goto(f"{site.url}/blank.html")
+    outcomes, made = await page.evaluate(CREATION, [modules, sizes, []])
+    assert (outcomes, made) == ([*range(len(sizes))], calls)
+
+
+async def test_a_batch_that_is_refused_is_asked_for_without_the_culprit(
+    page: Page, site: Site, modules: str
+) -> None:
+    await page.goto(f"{site.url}/blank.html")
+    culprit = {"code": "type_not_allowed", "errors": [{"field": "files.2.type"}]}
+    replies = [
+        {"of": 5, "problem": {"code": "quota_exceeded"}},  # then by halves
+        {"of": 3, "problem": culprit},
+    ]
+    found = await page.evaluate(CREATION, [modules, [10] * 5, replies])
+    assert found == [[0, 1, 2, 3, "type_not_allowed"], [5, 2, 3, 2]]
+
+
 async def test_the_pace_grows_while_that_pays(page: Page, site: Site, modules: str) -> None:
     await page.goto(f"{site.url}/blank.html")
     limits = await page.evaluate(

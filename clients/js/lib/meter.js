@@ -40,9 +40,12 @@ export class Meter {
     return { loaded: this.#loaded, total: this.total, rate, timeLeft: left ? timeLeft : 0 };
   }
 
+  /** Up to now, so that it falls while nothing moves. */
   #rate() {
-    if (this.#samples.length < 2) return 0;
-    const [[from, first], [to, last]] = [this.#samples[0], this.#samples.at(-1)];
-    return Math.max(0, (1000 * (last - first)) / (to - from));
+    const now = this.now();
+    const recent = this.#samples.filter(([at]) => now - at <= WINDOW);
+    if (recent.length < 2) return 0;
+    const [[from, first], [, last]] = [recent[0], recent.at(-1)];
+    return Math.max(0, (1000 * (last - first)) / (now - from));
   }
 }

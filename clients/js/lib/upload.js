@@ -7,6 +7,7 @@ import { Transfer } from "./transfer.js";
 import { Valve } from "./valve.js";
 
 const OVER = ["done", "failed", "cancelled"];
+const RESTING = ["paused", "offline"];
 
 export class Upload {
   #valve = new Valve();
@@ -41,7 +42,8 @@ export class Upload {
   }
 
   get progress() {
-    return { state: this.state, ...this.#meter.value };
+    const at = { state: this.state, ...this.#meter.value };
+    return RESTING.includes(at.state) ? { ...at, rate: 0, timeLeft: null } : at;
   }
 
   pause() {
