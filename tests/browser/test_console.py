@@ -200,6 +200,7 @@ async def test_progress_pause_resume_and_cancel(
     await expect(console_page.upload("unwanted.bin")).to_have_count(0)
     unwanted = next(file for file in person.files() if file["filename"] == "unwanted.bin")
     assert unwanted["status"] == "failed"
+    await console_page.shows("unwanted.bin", "Failed")
     uploads = store.list_multipart_uploads(Bucket="slipway", Prefix=unwanted["key"])
     assert uploads.get("Uploads", []) == []
 
@@ -324,7 +325,11 @@ async def test_what_fails_says_why(
     console_page: ConsolePage, person: Person, npm: Npm, tmp_path: Path, console: Console
 ) -> None:
     console.allow(HTTP_TROUBLE)
-    await console_page.use_policy("picture")
+    await console_page.use_policy("no such")
+    await console_page.choose(written(tmp_path / "never.txt", 10))
+    await expect(console_page.page.locator(".toast")).to_contain_text("Nothing was uploaded")
+    await expect(console_page.page.get_by_label("Upload policy")).to_be_focused()
+    await console_page.page.get_by_label("Upload policy").fill("picture")
     paths = [written(tmp_path / name, 10) for name in ("a.txt", "b.txt", "ok.png")]
     await console_page.choose(*paths)
     upload = console_page.upload("a.txt")

@@ -8,17 +8,18 @@ import { Tray } from "./uploads/tray.js";
 import { Unfinished } from "./uploads/unfinished.js";
 
 export function panel(context) {
-  const list = new FileList(context);
-  const uploads = context.session.has("files:write") ? uploading(context, list) : [];
+  const queue = new Queue(context);
+  const list = new FileList(context, (id) => queue.isSending(id));
+  const uploads = context.session.has("files:write") ? uploading(context, queue, list) : [];
   return h("section", { class: "panel", "aria-label": "Files" }, uploads, list.element);
 }
 
-function uploading(context, list) {
-  const queue = new Queue(context);
+function uploading(context, queue, list) {
   const tray = new Tray(queue);
   const unfinished = new Unfinished(context, queue);
   queue.addEventListener("over", ({ detail: item }) => {
-    if (item.record) list.add(item.record);
+    if (item.state === "done") list.add(item.record);
+    else if (item.record) list.lookAt(item.record.id);
   });
   context.live.whenReady(() => unfinished.load());
   context.live.addEventListener("file", ({ detail }) => unfinished.forget(detail.id));

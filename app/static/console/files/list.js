@@ -23,9 +23,12 @@ export class FileList {
   #cursor = null;
   #loading = null;
   #changed = new Set();
+  #isComing;
 
-  constructor(context) {
+  /** `isComing(id)`: such a file will be added by itself. */
+  constructor(context, isComing) {
     this.#context = context;
+    this.#isComing = isComing;
     const actions = { open: (file) => this.#open(file), gone: (id) => this.#table.remove(id) };
     this.#table = new Table({
       name: "files",
@@ -63,6 +66,12 @@ export class FileList {
     const row = this.#table.put(file);
     row.classList.toggle("new", isNew);
     this.#say();
+  }
+
+  /** Something has happened to a file that may not be in the list. */
+  lookAt(id) {
+    if (this.#changed.size === 0) setTimeout(() => this.#catchUp(), GATHERED);
+    this.#changed.add(id);
   }
 
   async #next() {
@@ -130,14 +139,13 @@ export class FileList {
       return this.#say();
     }
     const file = this.#table.item(id);
-    if (file) return this.#put({ ...file, status, status_reason: reason });
-    if (this.#changed.size === 0) setTimeout(() => this.#catchUp(), GATHERED);
-    this.#changed.add(id);
+    if (file) this.#put({ ...file, status, status_reason: reason });
+    else if (!this.#isComing(id)) this.lookAt(id);
   }
 
   /** Files that are not in the list: from elsewhere, or such as the filters did not let in. */
   async #catchUp() {
-    const ids = [...this.#changed].filter((id) => !this.#table.has(id));
+    const ids = [...this.#changed].filter((id) => !this.#isComing(id));
     this.#changed.clear();
     if (ids.length > MANY) return this.load();
     for (const id of ids) {

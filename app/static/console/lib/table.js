@@ -72,7 +72,9 @@ export class Table {
     const isAfter = (row) => this.#order(this.#items.get(row), item) <= 0;
     const last = this.#body.lastElementChild;
     if (this.#order === null || last === null || isAfter(last)) return null;
-    return [...this.#body.children].find((row) => !isAfter(row));
+    let row = this.#body.firstElementChild;
+    while (isAfter(row)) row = row.nextElementSibling;
+    return row;
   }
 
   /** Focus inside the row goes to a neighbour's. */

@@ -1,11 +1,14 @@
 /** Where files come in: dropped anywhere on the page, or chosen. */
 
 import { complain } from "../lib/announce.js";
+import { slept } from "../lib/api.js";
 import { h } from "../lib/dom.js";
 import { count } from "../lib/format.js";
 import { icon } from "../lib/icons.js";
 import { chosen, dropped } from "./entries.js";
 
+/** So many files begin before the page may draw again. */
+const BREATH = 50;
 /** Milliseconds without a `dragover`, of which there is one at least every 550 while files are over
  *  the page: https://html.spec.whatwg.org/multipage/dnd.html#drag-and-drop-processing-model
  *  `dragleave` also comes for every element on the way. */
@@ -14,7 +17,11 @@ const LEFT = 1_000;
 /** `begin(file, { path, policy, checksum })` is called for each file. */
 export function dropZone(begin) {
   const options = uploadOptions();
-  const take = (found) => taken(found, (file, path) => begin(file, { path, ...options.value }));
+  const take = (found) => {
+    if (!options.isValid()) return;
+    const wish = options.value;
+    taken(found, (file, path) => begin(file, { path, ...wish }));
+  };
   const files = picker({ multiple: true }, "Choose files", "primary", take);
   const folder = picker({ webkitdirectory: true }, "Choose a folder", "", take);
   const words = h("p", {}, h("strong", {}, "Drop files or folders"), " anywhere on this page, or");
@@ -54,7 +61,7 @@ async function taken(found, begin) {
   try {
     for await (const { file, path } of found) {
       begin(file, path);
-      number++;
+      if (++number % BREATH === 0) await slept(0);
     }
   } catch (error) {
     complain(`A folder could not be read (${error.name}); ${count(number, "file")} of it began.`);
@@ -132,7 +139,15 @@ function uploadOptions() {
   return {
     element,
     get value() {
-      return { policy: policy.validity.valid ? policy.value : "", checksum: checksum.checked };
+      return { policy: policy.value, checksum: checksum.checked };
+    },
+    /** Else says why, where it can be mended. */
+    isValid() {
+      if (policy.validity.valid) return true;
+      complain("The name of a policy has letters, digits, - and _ alone. Nothing was uploaded.");
+      element.open = true;
+      policy.focus();
+      return false;
     },
   };
 }

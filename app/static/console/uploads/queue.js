@@ -9,6 +9,7 @@ import { hold } from "./locks.js";
  *  items until it is dismissed. */
 export class Queue extends EventTarget {
   items = new Set();
+  #ids = new Set();
   #api;
   #session;
   #slipway;
@@ -26,6 +27,11 @@ export class Queue extends EventTarget {
 
   get failed() {
     return [...this.items].filter((item) => item.state === "failed");
+  }
+
+  /** Whether the file of that id is on its way from this page. */
+  isSending(id) {
+    return this.#ids.has(id);
   }
 
   /** `options` are Item's. */
@@ -49,6 +55,7 @@ export class Queue extends EventTarget {
     // If the service cannot be told, it ends the earlier one by itself.
     if (record && isAnother(record, item.earlier)) await this.discard(item.earlier).catch(() => {});
     if (item.state !== "failed") this.items.delete(item);
+    this.#ids.delete(item.record?.id);
     this.#tell("over", item);
   }
 
@@ -65,6 +72,7 @@ export class Queue extends EventTarget {
   }
 
   #changed(item) {
+    if (item.record && !item.isOver) this.#ids.add(item.record.id);
     if (item.record?.multipart && !item.isHeld) {
       item.isHeld = true;
       hold(item.record.id, item.ended);

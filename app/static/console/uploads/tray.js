@@ -8,6 +8,8 @@ import { Row } from "./row.js";
 
 /** Milliseconds between two looks at all of it together. */
 const LOOK_EVERY = 500;
+/** Milliseconds for which what happens is gathered before a look: a thousand files at once are one. */
+const GATHERED = 30;
 
 export class Tray {
   #queue;
@@ -19,6 +21,7 @@ export class Tray {
   #state = "";
   #arrived = 0;
   #timer = null;
+  #looking = null;
 
   constructor(queue) {
     this.#queue = queue;
@@ -44,14 +47,14 @@ export class Tray {
     this.#list.append(row.element);
     this.element.hidden = false;
     this.#timer ??= setInterval(() => this.#look(), LOOK_EVERY);
-    this.#look();
+    this.#lookSoon();
   }
 
   #over(item) {
     if (item.state === "done") this.#arrived++;
     if (this.#queue.items.has(item)) this.#failed(item);
     else this.#drop(item);
-    this.#look();
+    this.#lookSoon();
   }
 
   #failed(item) {
@@ -80,7 +83,12 @@ export class Tray {
     };
   }
 
+  #lookSoon() {
+    this.#looking ??= setTimeout(() => this.#look(), GATHERED);
+  }
+
   #look() {
+    this.#looking = null;
     const { running, failed } = this.#queue;
     setText(this.#title, titleFor(running, failed, this.#arrived));
     setText(this.#words, running.length ? speedOf(running) : "");
