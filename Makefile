@@ -15,7 +15,11 @@ run: $(INSTALLED) ## Start everything (settings as usual: PORT=9000 make run)
 	@exec $(BIN)/python -m app serve --end-with-parent
 
 # Half of a test is waiting; each process has engines of its own, so more of them need memory.
-TWO_AT_ONCE := --numprocesses=2 --dist=loadfile
+# In the order of their names the longest files come early, and no process waits for another.
+TWO_AT_ONCE := --numprocesses=2 --dist=loadfile --no-loadscope-reorder
+
+# Every process that a test starts would compile the app again.
+unexport PYTHONDONTWRITEBYTECODE
 
 test: $(INSTALLED) ## Run all tests with branch coverage
 	@exec $(BIN)/python -m pytest $(TWO_AT_ONCE) --ignore=tests/browser \
