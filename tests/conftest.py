@@ -7,6 +7,7 @@ import pytest
 
 pytest_plugins = [
     "tests.support.once",
+    "tests.support.measuring",
     "tests.support.engines",
     "tests.support.databases",
     "tests.support.stores",

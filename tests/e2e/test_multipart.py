@@ -19,11 +19,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from app.infrastructure.embedded.postgres import EmbeddedPostgres
 from tests.e2e.running import ROOT, Service, environment, running
 from tests.support.databases import execute
 from tests.support.processes import eventually, free_port
+
+pytestmark = pytest.mark.usefixtures("unmeasured")
 
 MIB = 1024**2
 BIG_FILE_MIB = int(os.environ.get("BIG_FILE_MIB", "200"))

@@ -12,6 +12,8 @@ import pytest
 
 from tests.e2e.running import Service, running
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 FILE = {"filename": "a.txt", "type": "text/plain", "file_size": 5}
 Event = dict[str, Any]
 

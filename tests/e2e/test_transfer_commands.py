@@ -14,10 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from app.client.unfinished import PART_SIZE
 from tests.e2e.running import ROOT, Service, environment, running
 from tests.e2e.test_multipart import BIG_FILE_MIB, MIB, POLICIES, write_file
 from tests.support.processes import DEADLINE, eventually
+
+pytestmark = pytest.mark.usefixtures("unmeasured")
 
 PATIENCE = 20 * DEADLINE
 """Seconds for all of the bytes."""

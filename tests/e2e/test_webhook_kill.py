@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from app.settings import Settings
 from tests.e2e.test_worker import worker
 from tests.support.databases import execute
@@ -9,6 +11,8 @@ from tests.support.processes import free_port
 from tests.support.receiver import receiving, silence
 from tests.support.service import User, running
 from tests.support.workers import until
+
+pytestmark = pytest.mark.usefixtures("unmeasured")
 
 LAPSED = """
 UPDATE webhook_deliveries SET due_at = now() WHERE status = 'pending' AND due_at > now()

@@ -10,6 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, TypeVar
 
+from tests.support.measuring import FOLLOW
+
 T = TypeVar("T")
 
 ROOT = Path(__file__).parents[2]
@@ -25,6 +27,7 @@ class Victims:
         self._breeder = subprocess.Popen(
             [sys.executable, "-m", module],
             cwd=ROOT,
+            env={name: value for name, value in os.environ.items() if name != FOLLOW},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )

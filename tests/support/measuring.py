@@ -1,0 +1,12 @@
+"""Coverage follows every process that a test starts, which doubles the work of a start."""
+
+import pytest
+
+FOLLOW = "COVERAGE_PROCESS_CONFIG"
+"""https://coverage.readthedocs.io/en/latest/config.html#run-patch says `subprocess` of it."""
+
+
+@pytest.fixture
+def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It does not follow what this test starts: who is killed reports nothing to it anyway."""
+    monkeypatch.delenv(FOLLOW, raising=False)
