@@ -60,6 +60,7 @@ requirements: $(INSTALLED) ## Pin the newest versions that requirements*.in allo
 
 clean: ## Remove the virtual environment and caches (not your data)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*
+	rm -rf tests/browser/node_modules tests/browser/uppy?/node_modules
 
 $(INSTALLED): requirements-dev.txt requirements-aws.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
