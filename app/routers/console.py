@@ -44,7 +44,11 @@ async def page(request: Request) -> FileResponse:
 def mount_console(app: FastAPI, *, development_token: bool) -> None:
     """`/console/`; `development_token` says whether the page may ask for one."""
     configuration = Configuration(development_token=development_token)
-    app.add_api_route("/console/configuration", lambda: configuration, include_in_schema=False)
+
+    async def answer() -> Configuration:
+        return configuration
+
+    app.add_api_route("/console/configuration", answer, include_in_schema=False)
     app.include_router(router)
     app.mount("/console", Modules(directory=FILES))
 

@@ -315,6 +315,8 @@ async def test_a_token_that_ends_is_replaced_and_nothing_is_lost(
     await at.choose(written(tmp_path / "a.txt", 10))
     await expect(at.upload("a.txt")).to_be_visible()
     await at.banner.get_by_role("button", name="Sign in again").click()
+    await at.sign_in(token_for("somebody-else"))
+    await expect(page.locator("#token-problem")).to_contain_text("somebody else's")
     await at.sign_in(person.token)
     await at.shows("a.txt", "Uploaded")
     await expect(at.banner).to_be_hidden()
@@ -487,6 +489,26 @@ async def test_names_of_any_kind_on_a_narrow_screen(
     await expect(page.get_by_role("heading", name="What became of them")).to_be_visible()
     assert (await at.overflow(), await at.flaws(npm)) == (0, [])
     await expect(page.locator("main img")).to_have_count(0)
+
+
+async def test_figures_are_written_for_people(page: Page, person: Person) -> None:
+    await page.goto(f"{person.service_url}/console/")
+
+    async def called(module: str, call: str) -> Any:
+        load = f"async () => {{ const m = await import('./lib/{module}.js'); return m.{call}; }}"
+        return await page.evaluate(load)
+
+    sizes = {0: "0 bytes", 1: "1 byte", 1023: "1023 bytes", 1536: "1.5 KiB", 20480: "20 KiB"}
+    sizes |= {2**20: "1.0 MiB", 5 * 2**40: "5.0 TiB", 2**60: "1024 PiB"}
+    assert [await called("format", f"bytes({size})") for size in sizes] == [*sizes.values()]
+    spans = {"0.2": "1 s", "59.4": "1 min", "61": "2 min", "3600": "1 h", "3660": "1 h 1 min"}
+    spans |= {"null": "", "Infinity": ""}
+    assert [await called("format", f"duration({span})") for span in spans] == [*spans.values()]
+    assert await called("scale", "scale(0).ticks") == [0, 1]
+    assert await called("scale", "scale(7).ticks") == [0, 2, 4, 6, 8]
+    assert await called("scale", "scale(940).top") == 1000
+    assert (await called("session", f"claimsOf('{person.token}')"))["subject"] == person.subject
+    assert await called("session", "claimsOf('a.b.c')") is None
 
 
 async def test_usage_and_uploads_over_time(

@@ -25,9 +25,5 @@ function show() {
   document.body.prepend(shown);
 }
 
-session.addEventListener("change", ({ detail }) => {
-  // Nothing of one person may stay in the page for the next.
-  if (detail.isOther) location.reload();
-  else if (!(shown instanceof Shell)) show();
-});
+session.addEventListener("change", () => shown instanceof Shell || show());
 show();

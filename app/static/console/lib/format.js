@@ -19,8 +19,9 @@ export function rate(perSecond) {
 /** `42 s`, `3 min`, `2 h 5 min`; empty for null. */
 export function duration(seconds) {
   if (seconds === null || !Number.isFinite(seconds)) return "";
-  if (seconds < 60) return `${Math.max(1, Math.ceil(seconds))} s`;
-  const minutes = Math.ceil(seconds / 60);
+  const whole = Math.max(1, Math.ceil(seconds));
+  if (whole < 60) return `${whole} s`;
+  const minutes = Math.ceil(whole / 60);
   if (minutes < 60) return `${minutes} min`;
   const [hours, rest] = [Math.floor(minutes / 60), minutes % 60];
   return rest ? `${hours} h ${rest} min` : `${hours} h`;

@@ -4,9 +4,11 @@ const KEPT = "slipway.token";
 /** Milliseconds that a timer can wait for; what lasts longer outlives the page. */
 const LONGEST = 2 ** 31 - 1;
 
+const OTHERS = "This token is somebody else's. Sign out first; uploads can be gone on with later.";
+
 export class NoToken extends Error {}
 
-/** Tells `change` when somebody signs in or out, and `refused` when the service takes the token no
+/** Tells `change` when somebody has signed in, and `refused` when the service takes the token no
  *  longer; whoever asks for a token then waits for the next one. */
 export class Session extends EventTarget {
   #token = sessionStorage.getItem(KEPT);
@@ -46,17 +48,19 @@ export class Session extends EventTarget {
     return token;
   }
 
+  /** In place of one that ended only for the same person: the page holds what is theirs. */
   signIn(token) {
-    const before = this.claims;
+    if (this.isOpen && claimsOf(token).subject !== this.claims.subject) throw new NoToken(OTHERS);
     this.#keep(token);
     this.#refused = false;
-    this.#tell("change", { isOther: before !== null && before.subject !== this.claims.subject });
+    this.#tell("change");
   }
 
+  /** Leaves the page, and with it everything of the person; if uploads are under way the browser
+   *  asks first, and nothing has happened when somebody stays. */
   signOut() {
-    this.#keep(null);
-    this.#refused = false;
-    this.#tell("change", { isOther: true });
+    addEventListener("pagehide", () => this.#keep(null), { once: true });
+    location.reload();
   }
 
   /** The service answered 401 to this one. */
@@ -86,8 +90,8 @@ export class Session extends EventTarget {
     if (left < LONGEST) this.#ending = setTimeout(() => this.refuse(token), left);
   }
 
-  #tell(type, detail) {
-    this.dispatchEvent(new CustomEvent(type, { detail }));
+  #tell(type) {
+    this.dispatchEvent(new CustomEvent(type));
   }
 }
 

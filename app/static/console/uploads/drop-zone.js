@@ -6,6 +6,7 @@ import { h } from "../lib/dom.js";
 import { count } from "../lib/format.js";
 import { icon } from "../lib/icons.js";
 import { chosen, dropped } from "./entries.js";
+import { uploadOptions } from "./options.js";
 
 /** So many files begin before the page may draw again. */
 const BREATH = 50;
@@ -102,52 +103,3 @@ function listen(take) {
 }
 
 const isBusy = () => document.querySelector("dialog[open]") !== null;
-
-function uploadOptions() {
-  const policy = h("input", {
-    id: "policy",
-    type: "text",
-    placeholder: "default",
-    maxlength: 64,
-    pattern: "[A-Za-z0-9_\\-]+",
-    autocomplete: "off",
-    spellcheck: "false",
-    "aria-describedby": "policy-help",
-  });
-  const checksum = h("input", { id: "checksum", type: "checkbox" });
-  const element = h(
-    "details",
-    {},
-    h("summary", {}, "Options"),
-    h(
-      "div",
-      { class: "options" },
-      h("p", {}, h("label", { for: "policy" }, "Upload policy"), policy),
-      h(
-        "p",
-        { class: "check" },
-        checksum,
-        h("label", { for: "checksum" }, "Send a checksum of each file"),
-      ),
-      h(
-        "p",
-        { class: "help", id: "policy-help" },
-        "Policies say which files are taken. With a checksum the store refuses other bytes; each file is read twice.",
-      ),
-    ),
-  );
-  return {
-    element,
-    get value() {
-      return { policy: policy.value, checksum: checksum.checked };
-    },
-    /** Else says why, where it can be mended. */
-    isValid() {
-      if (policy.validity.valid) return true;
-      complain("The name of a policy has letters, digits, - and _ alone. Nothing was uploaded.");
-      element.open = true;
-      policy.focus();
-      return false;
-    },
-  };
-}
