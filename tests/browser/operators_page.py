@@ -58,6 +58,7 @@ def failed_file(number: int, owner: str, name: str, reason: str, words: str) -> 
         "filename": name,
         "type": "application/pdf",
         "file_size": 1_234_567 * (number + 1),
+        "size_is_limit": number == 4,
         "observed_size": None,
         "method": "PUT",
         "policy": "default",

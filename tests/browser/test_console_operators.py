@@ -198,6 +198,7 @@ async def test_everybody_can_use_it_in_trouble(
     await expect(page.get_by_text("Give the bucket this rule.")).to_be_visible()
     await check()
     await operations.show("Uploads")
+    await expect(page.get_by_role("row", name="cat.png")).to_contain_text("up to 5.9 MiB")
     await page.get_by_role("button", name=file["filename"]).click()
     await check()
     await page.keyboard.press("Escape")

@@ -145,6 +145,7 @@ async def test_one_file_shows_neither_url_nor_metadata(
     answer = await admin.call("GET", f"/admin/files/{record['id']}", scope="admin")
 
     assert answer.json()["owner"] == user.subject
+    assert answer.json()["size_is_limit"] is False
     assert not {"url", "fields", "headers", "metadata", "multipart"} & answer.json().keys()
     assert "Signature" not in answer.text
     assert "secret" not in answer.text

@@ -22,6 +22,7 @@ FILE: dict[str, Any] = {
     "filename": "cat.png",
     "type": "image/png",
     "file_size": 12345,
+    "size_is_limit": False,
     "observed_size": None,
     "method": "PUT",
     "policy": "default",
@@ -45,6 +46,9 @@ class AdminFileResponse(BaseModel):
     filename: str
     type: str
     file_size: int
+    size_is_limit: bool = Field(
+        False, description="No size was declared: `file_size` is the most it may be."
+    )
     observed_size: int | None = None
     method: UploadMethod
     policy: str

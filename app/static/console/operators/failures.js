@@ -2,13 +2,13 @@
 
 import { chip, STATUSES, wordOf } from "../lib/chip.js";
 import { h, name } from "../lib/dom.js";
-import { bytes, timeOf } from "../lib/format.js";
+import { timeOf } from "../lib/format.js";
 import { icon } from "../lib/icons.js";
 import { Table } from "../lib/table.js";
 import { choice, textField } from "./controls.js";
 import { showFile } from "./file.js";
 import { PagedList } from "./paged.js";
-import { REASONS } from "./words.js";
+import { REASONS, sizeOf } from "./words.js";
 
 const PAGE = 50;
 const FAILED = { status: "failed", reason: "", owner: "" };
@@ -68,7 +68,7 @@ function columns(open) {
   return [
     { label: "File", cell: (file) => titleCell(file, open), class: "main" },
     { label: "Owner", cell: ({ owner }) => name(owner, { class: "name one-line" }), class: "owner" },
-    { label: "Size", cell: (file) => bytes(file.file_size), class: "number soft size" },
+    { label: "Size", cell: sizeOf, class: "number soft size" },
     { label: "Status", cell: (file) => chip(file.status), class: "status" },
     { label: "Changed", cell: (file) => timeOf(file.updated_at), class: "soft added" },
   ];

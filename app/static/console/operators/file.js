@@ -3,10 +3,11 @@
 import { chip } from "../lib/chip.js";
 import { openDialog } from "../lib/dialog.js";
 import { h, name } from "../lib/dom.js";
-import { bytes, exactTime } from "../lib/format.js";
+import { exactTime } from "../lib/format.js";
 import { icon } from "../lib/icons.js";
 import { auditTrail } from "../files/trail.js";
 import { facts } from "./facts.js";
+import { sizeOf } from "./words.js";
 
 export async function showFile(api, file) {
   const content = h("div", { class: "details" }, standing(file), reason(file), about(file));
@@ -20,7 +21,7 @@ export async function showFile(api, file) {
 const underAdmin = (api) => ({ get: (path, query) => api.get(`/admin${path}`, query) });
 
 function standing(file) {
-  const size = `${bytes(file.file_size)} (${file.file_size.toLocaleString("en")} bytes)`;
+  const size = `${sizeOf(file)} (${file.file_size.toLocaleString("en")} bytes)`;
   return h("p", { class: "standing" }, chip(file.status), h("span", { class: "help" }, size));
 }
 
