@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 LONG = f"{'A name that goes on and on ' * 8}"[:196] + ".pdf"
 HOSTILE = "<img src=x onerror=alert(1)>.html"
 ARABIC = "تقرير المشروع النهائي ٢٠٢٦.pdf"
+CHECKSUM_THREAD = "client/lib/checksum-worker.js"
 HTTP_TROUBLE = "Failed to load resource"
 
 
@@ -124,12 +125,17 @@ async def test_the_first_files(
     [record] = [file for file in person.files() if file["filename"] == small.name]
     assert is_stored(person, record, small)
 
+    await page.get_by_text("Options", exact=True).click()
+    await page.get_by_label("Send a checksum").check()
     folder = tmp_path / "Ferien"
     (folder / "Strand").mkdir(parents=True)
     written(folder / "Strand" / "meer.jpg", 10)
     await console_page.choose(folder, button="Choose a folder")
     await console_page.shows("meer.jpg", "Uploaded")
     await expect(console_page.row("meer.jpg").locator(".folder")).to_have_text("Ferien/Strand")
+    newest = person.files()[0]
+    assert newest["checksum"]["algorithm"] == "crc64nvme"
+    assert [worker.url for worker in page.workers] == [f"{person.service_url}/{CHECKSUM_THREAD}"]
     assert asked == {urlsplit(person.service_url).netloc, urlsplit(cable.url).netloc}
 
 

@@ -1,5 +1,6 @@
 """The console as browsers load it, and who gets a token for development from it."""
 
+import dataclasses
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,11 +10,13 @@ import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 
+from app.exceptions.errors import StorageUnavailable
 from app.infrastructure.development import SUBJECT, secret_file
 from app.main import create_app
 from app.routers.console import FILES
 from app.routers.development_token import PATH, offers_development_token
 from app.settings import Environment, Settings
+from tests.support.service import User, serving
 
 ALL = [path.relative_to(FILES).as_posix() for path in FILES.rglob("*.*")]
 LOOPBACK = "http://127.0.0.1:8000"
@@ -42,6 +45,36 @@ async def test_the_page_admits_scripts_of_its_own_and_calls_to_its_store(
         **dict.fromkeys(("default-src", "frame-ancestors", "base-uri", "form-action"), nothing),
         **dict.fromkeys(("script-src", "style-src", "img-src", "worker-src"), own),
     }
+
+
+async def test_calls_go_where_the_signed_urls_lead(settings: Settings) -> None:
+    public = {
+        "s3_public_endpoint_url": "https://files.example.com:8443",
+        "s3_addressing_style": "virtual",
+    }
+    async with serving(settings.model_copy(update=public)) as api:
+        page = await api.get("/console/")
+        record = await User(api).ask()
+    origin = record["url"].partition("/uploads/")[0]
+    assert origin == f"https://{settings.s3_bucket}.files.example.com:8443"
+    assert f"connect-src 'self' {origin};" in page.headers["content-security-policy"]
+
+
+async def test_it_opens_while_nothing_can_be_signed(settings: Settings) -> None:
+    async def unavailable() -> str:
+        raise StorageUnavailable("The credentials have expired.")
+
+    app = create_app(settings)
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url=LOOPBACK) as client,
+    ):
+        container = dataclasses.replace(app.state.container, store_origin=unavailable)
+        app.state.container = container
+        page = await client.get("/console/")
+    assert page.status_code == 200
+    assert "connect-src 'self';" in page.headers["content-security-policy"]
 
 
 async def test_what_the_page_loads_is_there_and_nothing_in_it_runs_inline(
