@@ -32,9 +32,11 @@ LEFT JOIN LATERAL (
 WHERE status = $1::procrastinate_job_status AND id > $3 ORDER BY id LIMIT $2
 """
 
-# With as many attempts before it as a new one. The poll of the workers finds it.
+# With as many attempts before it as a new one. The poll of the workers finds it. A queueing lock
+# would keep it out of the queue, and all others with it, while another of its kind waits.
 _RETRY = """
-UPDATE procrastinate_jobs SET status = 'todo', attempts = 0, scheduled_at = now()
+UPDATE procrastinate_jobs
+SET status = 'todo', attempts = 0, scheduled_at = now(), queueing_lock = NULL
 WHERE status = 'failed' AND ($1::bigint[] IS NULL OR id = ANY($1)) RETURNING id
 """
 

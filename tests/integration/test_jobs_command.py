@@ -107,6 +107,20 @@ async def test_retry_runs_all_again(own_database_url: str, jobs: Terminal) -> No
     ]
 
 
+async def test_retry_runs_beside_what_waits_of_the_same_kind(
+    own_database_url: str, jobs: Terminal
+) -> None:
+    """A worker of a release that does not know a periodic job fails it, and the next one waits."""
+    with_locks = """
+        INSERT INTO procrastinate_jobs (queue_name, task_name, status, lock, queueing_lock)
+        SELECT 'maintenance', 'sweep', status::procrastinate_job_status, 'sweep', 'sweep'
+        FROM unnest(ARRAY['failed', 'failed', 'todo']) AS job (status)
+    """
+    await execute(own_database_url, with_locks)
+    assert await in_a_thread(jobs, "retry", "--all-failed") == (0, "2 to run again\n", "")
+    assert {status for _, status, _ in await state(own_database_url)} == {"todo"}
+
+
 async def test_retry_says_what_it_could_not(own_database_url: str, jobs: Terminal) -> None:
     failed, doing = await with_jobs(own_database_url, "failed", "doing")
     code, output, errors = await in_a_thread(jobs, "retry", str(failed), str(doing), "9999")
