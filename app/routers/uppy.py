@@ -172,7 +172,7 @@ async def complete_uppy_upload(request: Request, grant: Grant) -> UppyCompletedR
         ]
     },
 )
-async def sign_uppy_parts(request: Request, grant: GrantForParts) -> UppyPartUrlsResponse:
+async def sign_uppy_parts(request: Request, grant: Grant) -> UppyPartUrlsResponse:
     """For each part number a URL."""
     container = get_container(request)
     numbers = part_numbers(request.query_params)
