@@ -297,6 +297,8 @@ async def test_what_is_not_asked_rightly_is_told_in_companions_words(page: UppyP
     assert "media type" in await told("GET", "params?filename=a&type=undefined")
     assert "setFileMeta" in await told("GET", "params?filename=a&metadata[size]=XL")
     assert "2048" in await told("GET", f"params?filename=a&metadata[k]={'x' * 3000}")
+    nested = b'{"filename": "a", "metadata": {"k": %s1%s}}' % (b"[" * 300, b"]" * 300)
+    assert "nested" in await told("POST", "multipart", content=nested)
     for body in (b"", b"{", b"[]", b'{"parts": 1}', b'{"parts": [{"PartNumber": "1"}]}'):
         await told("POST", f"multipart/{uuid4()}/complete?key=k", content=body)
 
@@ -504,3 +506,6 @@ async def test_signing_a_large_file_stays_within_the_usual_rate(settings: Settin
         answers = [await page.on(begun, "/1") for _ in range(41)]
         assert [answer.status_code for answer in answers[:-1]] == [200] * 40
         refused(answers[-1], 429, "rate_limited")
+        for status in (200, 429):
+            answer = await page.on(begun, "/batch", params={**begun, "partNumbers": "1,2"})
+            assert answer.status_code == status, "however many it asks for, it is a call"

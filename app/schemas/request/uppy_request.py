@@ -98,7 +98,13 @@ def _object(body: bytes) -> dict[str, Any]:
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+    if isinstance(value, str):
+        return value
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:  # It reads what is nested four times as deep as it writes.
+        message = "not be nested so deeply"
+        raise InvalidRequest(f"metadata must {message}.", [_must("metadata", message)]) from None
 
 
 def _few(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
