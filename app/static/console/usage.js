@@ -42,23 +42,26 @@ async function filled(element, asked, draw) {
   element.removeAttribute("aria-busy");
 }
 
+const files = (number) => count(number, "file");
+const plain = (number) => number.toLocaleString("en");
+
 function quotaBars({ used, reserved, limit }) {
   return [
     quota("Stored", used.bytes, reserved.bytes, limit.bytes, bytes),
-    quota("Files", used.files, reserved.files, limit.files, (number) => count(number, "file")),
+    quota("Files", used.files, reserved.files, limit.files, files, plain),
     limit.in_flight_bytes === null
       ? null
       : quota("On the way at once", 0, reserved.bytes, limit.in_flight_bytes, bytes),
   ].filter((each) => each !== null);
 }
 
-function quota(label, used, reserved, limit, format) {
+function quota(label, used, reserved, limit, format, formatLimit = format) {
   const parts = [
     { value: used, kind: "used" },
     { value: reserved, kind: "reserved" },
   ];
   const held = reserved > 0 ? `${format(used)} and ${format(reserved)} on the way` : format(used);
-  const text = limit === null ? `${held}, no limit` : `${held} of ${format(limit)}`;
+  const text = limit === null ? `${held}, no limit` : `${held} of ${formatLimit(limit)}`;
   return bar({ label, text, parts, limit, isQuota: true });
 }
 
