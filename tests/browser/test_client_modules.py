@@ -144,6 +144,34 @@ async def test_a_batch_that_is_refused_is_asked_for_without_the_culprit(
     assert found == [[0, 1, 2, 3, "type_not_allowed"], [5, 2, 3, 2]]
 
 
+async def test_nobody_asks_for_what_was_given_up_before_its_turn(
+    page: Page, site: Site, modules: str
+) -> None:
+    await page.goto(f"{site.url}/blank.html")
+    found = await page.evaluate(
+        """async (url) => {
+          const { Creation } = await import(`${url}/creation.js`);
+          const { Valve } = await import(`${url}/valve.js`);
+          const calls = [];
+          const create = async (wishes) => (calls.push(wishes.map(({ n }) => n)), wishes);
+          const creation = new Creation({ create });
+          const one = (n) => {
+            const valve = new Valve();
+            return [valve, creation.of({ n, file_size: 1 }, valve).catch((error) => error.code)];
+          };
+          const [[first, given], [, granted]] = [one(1), one(2)];
+          creation.forget(first);
+          const found = [await given, (await granted).n];
+          const [last, never] = one(3);
+          creation.forget(last);
+          await new Promise((resolve) => setTimeout(resolve));
+          return [...found, await never, (await one(4)[1]).n, calls];
+        }""",
+        modules,
+    )
+    assert found == ["cancelled", 2, "cancelled", 4, [[2], [4]]]
+
+
 async def test_the_pace_grows_while_that_pays(page: Page, site: Site, modules: str) -> None:
     await page.goto(f"{site.url}/blank.html")
     limits = await page.evaluate(

@@ -1,6 +1,6 @@
 /** Asks for uploads: small files up to a thousand in one call, large ones singly. */
 
-import { ServiceError } from "./errors.js";
+import { CancelledError, ServiceError } from "./errors.js";
 
 const MIB = 2 ** 20;
 /** Bytes; below this a file is asked for together with others. */
@@ -16,7 +16,8 @@ const OF_ALL_TOGETHER = ["quota_exceeded", "request_too_large"];
 
 export class Creation {
   #api;
-  #pending = [];
+  /** By the valve of the upload. */
+  #pending = new Map();
   /** Whose URLs are in use: valve by wish. */
   #granted = new Map();
   #isBusy = false;
@@ -34,7 +35,7 @@ export class Creation {
   of(wish, valve) {
     if (wish.file_size >= SMALL) return this.one(wish);
     return new Promise((resolve, reject) => {
-      this.#pending.push({ wish, valve, resolve, reject });
+      this.#pending.set(valve, { wish, valve, resolve, reject });
       this.look();
     });
   }
@@ -44,12 +45,19 @@ export class Creation {
     if (this.#granted.delete(wish)) this.look();
   }
 
+  /** The upload was given up; nobody asks for it if its turn has not come. */
+  forget(valve) {
+    this.#pending.get(valve)?.reject(new CancelledError());
+    this.#pending.delete(valve);
+  }
+
   /** Whether it is time for a batch. Not asked for at once: many uploads often start together. */
   look() {
-    if (this.#isBusy || !this.#pending.length || this.#underWay > FEW) return;
+    if (this.#isBusy || !this.#pending.size || this.#underWay > FEW) return;
     this.#isBusy = true;
     setTimeout(async () => {
-      await this.#create(this.#take());
+      const batch = this.#take();
+      if (batch.length) await this.#create(batch);
       this.#isBusy = false;
       this.look();
     });
@@ -60,14 +68,15 @@ export class Creation {
   }
 
   #take() {
-    let count = 0;
+    const batch = [];
     let bytes = 0;
-    for (const { wish } of this.#pending.slice(0, BATCH)) {
-      bytes += wish.file_size;
-      if (count && bytes > BATCH_BYTES) break;
-      count++;
+    for (const asked of this.#pending.values()) {
+      bytes += asked.wish.file_size;
+      if (batch.length === BATCH || (batch.length && bytes > BATCH_BYTES)) break;
+      batch.push(asked);
     }
-    return this.#pending.splice(0, count);
+    for (const { valve } of batch) this.#pending.delete(valve);
+    return batch;
   }
 
   async #create(batch) {

@@ -59,7 +59,7 @@ export class Upload {
 
   /** Resolves when the service has been told to remove what arrived. */
   async cancel() {
-    this.#valve.cancel(new CancelledError());
+    this.#giveUp();
     await this.#outcome.catch(() => {});
     if (this.#step === "failed") {
       await this.#transfer.giveUp();
@@ -102,11 +102,16 @@ export class Upload {
     this.#tell(isCancelled ? "cancelled" : "failed");
   }
 
+  #giveUp() {
+    this.#valve.cancel(new CancelledError());
+    this.#creation.forget(this.#valve);
+  }
+
   #listen(signal) {
     const until = { signal: this.#ended.signal };
     for (const type of ["online", "offline"]) addEventListener(type, () => this.#tell(), until);
-    if (signal?.aborted) this.#valve.cancel(new CancelledError());
-    signal?.addEventListener("abort", () => this.#valve.cancel(new CancelledError()), until);
+    if (signal?.aborted) this.#giveUp();
+    signal?.addEventListener("abort", () => this.#giveUp(), until);
   }
 
   #tell(step = this.#step) {
