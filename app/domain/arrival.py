@@ -13,7 +13,9 @@ def look(record: FileRecord, now: datetime) -> Job | None:
     """The next look after one `now`; None when the record has ended by then.
 
     After as long as the file has been awaited already, so an upload is noticed in about the time
-    that it took, and at the latest after half a minute.
+    that it took, and at the latest after half a minute, or a twentieth of that time: URLs may live
+    for days.
     """
-    at = now + min(max(now - record.created_at, SOONEST), LATEST)
+    awaited = now - record.created_at
+    at = now + max(SOONEST, min(awaited, LATEST), awaited / 20)
     return Job(name=JobName.LOOK, file_id=record.id, at=at) if at < record.ends_at else None

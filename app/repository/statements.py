@@ -11,6 +11,7 @@ from sqlalchemy import Table
 from sqlalchemy.dialects.postgresql import dialect
 
 from app.database.models import FileEventModel, FileModel
+from app.domain.job import JobName
 from app.domain.usage import Limits
 from app.repository import quota_statements, webhook_statements
 from app.repository.mapping import EVENT_COLUMNS, FILE_COLUMNS, JOB_COLUMNS, MUTABLE_COLUMNS
@@ -93,6 +94,11 @@ FIND_BY_KEY = f"{_FOUND} AND key = $2"
 FIND_ALL = f"{_FOUND} AND id = ANY($2::uuid[])"
 
 
+_PRIORITY = f"CASE name WHEN '{JobName.LOOK}' THEN -1 ELSE 0 END"
+"""Looks are many, and may come late: of a file's jobs, which its lock puts in a row, the others do
+not wait for one."""
+
+
 def _deferred(source: str, first: int) -> str:
     """The query that defers, once `source` has a row, the jobs given as an array per JOB_COLUMNS.
 
@@ -101,7 +107,8 @@ def _deferred(source: str, first: int) -> str:
     """
     return f"""
     SELECT procrastinate_defer_jobs_v1(array_agg(
-        ROW('{QUEUE}', name, 0, file_id::text, NULL, json_build_object('file_id', file_id), at)
+        ROW('{QUEUE}', name, {_PRIORITY}, file_id::text, NULL,
+            json_build_object('file_id', file_id), at)
         ::procrastinate_job_to_defer_v1
     ))
     FROM {source},

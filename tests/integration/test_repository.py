@@ -21,6 +21,7 @@ from app.database.models import FileModel
 from app.domain.checksum import Checksum, ChecksumAlgorithm, ChecksumType
 from app.domain.file import FileEvent, FileRecord, FileStatus, UploadMethod
 from app.domain.idempotency import EarlierUse, IdempotencyClaim
+from app.domain.job import Job, JobName
 from app.exceptions.errors import DatabaseUnavailable
 from app.repository import file_storage_repository
 from app.repository.file_storage_repository import FileStorageRepository
@@ -439,3 +440,20 @@ async def test_ormar_administers_the_same_rows(
     assert (row.metadata, row.created_at) == (record.metadata, record.created_at)
     found = await repository.find(owner, id=record.id)
     assert found == dataclasses.replace(record, policy="archive")
+
+
+async def test_no_job_waits_for_a_look(own_database_url: str, owner: str) -> None:
+    """Neither by its place in the queue nor by the lock of its file."""
+    record = a_record(owner=owner)
+    later = datetime.now(UTC) + timedelta(hours=1)
+    async with opened(own_database_url) as database:
+        repository = FileStorageRepository(database)
+        await repository.insert(record, a_creation(record))
+        await repository.defer([Job(name=JobName.LOOK, file_id=uuid.uuid4())])
+        await repository.defer([Job(name=JobName.LOOK, file_id=record.id, at=later)])
+        await repository.defer([Job(name=JobName.DISCARD, file_id=record.id)])
+    fetched = """
+        WITH worker AS (INSERT INTO procrastinate_workers DEFAULT VALUES RETURNING id)
+        SELECT (procrastinate_fetch_job_v2(ARRAY['files'], id)).task_name FROM worker
+    """
+    assert await execute(own_database_url, fetched) == [("discard",)]

@@ -118,13 +118,25 @@ def test_tokens_are_random_and_only_a_digest_is_kept() -> None:
     assert digest_of(first) not in (first, digest_of(second))
 
 
-def test_looks_come_ever_later_and_end_with_the_record() -> None:
-    record = a_record(ends_at=NOON + timedelta(minutes=2))
+def looks(life: timedelta) -> tuple[list[timedelta], timedelta]:
+    """The times between the looks for a file, and what is left of its life after the last."""
+    record = a_record(ends_at=NOON + life)
     now, waits = NOON, []
-    while (job := look(record, now)) is not None and len(waits) < 100:
+    while (job := look(record, now)) is not None and len(waits) < 1000:
         assert job.at is not None
         waits.append(job.at - now)
         now = job.at
+    return waits, record.ends_at - now
+
+
+def test_looks_come_ever_later_and_end_with_the_record() -> None:
+    waits, left = looks(timedelta(minutes=2))
     assert waits[:5] == [timedelta(seconds=s) for s in (2, 2, 4, 8, 16)]
     assert (min(waits), max(waits)) == (SOONEST, LATEST)
-    assert timedelta(0) < record.ends_at - now <= LATEST
+    assert timedelta(0) < left <= LATEST
+
+
+def test_a_url_that_lives_for_days_costs_few_looks() -> None:
+    waits, left = looks(timedelta(days=7))
+    assert len(waits) < 200
+    assert timedelta(0) < left <= timedelta(days=7) / 20
