@@ -29,6 +29,8 @@ export interface FileRecord {
   filename: string;
   type: string;
   file_size: number;
+  /** Nobody declared a size: until it is verified `file_size` is the most it may be. */
+  size_is_limit: boolean;
   metadata: Record<string, string>;
   policy: string;
   checksum: { algorithm: string; value: string; type: string } | null;

@@ -1,5 +1,6 @@
 """The browser client by the TypeScript compiler: its types, and its own code."""
 
+import json
 import re
 from pathlib import Path
 
@@ -9,6 +10,9 @@ from tests.browser.client_page import CLIENT
 from tests.browser.npm import Npm
 from tests.browser.site import Site
 
+OPENAPI = Path(__file__).parents[2] / "docs" / "openapi.json"
+PERMISSION = {"url", "method", "headers", "fields", "expires_at", "expires_in", "multipart"}
+"""What a client sends by, of no use to a page."""
 PAGE = Path(__file__).parent / "types" / "page.ts"
 OPTIONS = ("--noEmit", "--target", "es2022", "--lib", "es2022,dom,dom.iterable")
 MODULES = ("--module", "nodenext")
@@ -41,6 +45,13 @@ def test_the_client_itself_holds_together(npm: Npm) -> None:
     files = [CLIENT / "slipway.js", *sorted((CLIENT / "lib").glob("*.js"))]
     done = npm.run("tsc", *checked, *OPTIONS, *MODULES, *files)
     assert done.returncode == 0, done.stdout
+
+
+def test_the_record_has_the_members_that_the_service_answers_with() -> None:
+    schemas = json.loads(OPENAPI.read_text())["components"]["schemas"]
+    _, _, rest = _declarations().partition("export interface FileRecord {\n")
+    declared = re.findall(r"^ {2}(\w+):", rest.partition("\n}")[0], re.MULTILINE)
+    assert {*declared} | PERMISSION == {*schemas["FileResponse"]["properties"]}
 
 
 def _declarations() -> str:

@@ -70,9 +70,10 @@ function told(file: FileRecord): string {
   const { algorithm = "", value = "", type = "" } = file.checksum ?? {};
   const texts: string[] = [file.id, file.key, file.filename, file.type, file.policy];
   const maybe: (string | null)[] = [file.status_reason, file.etag, file.version_id];
+  const most: boolean = file.size_is_limit;
   const sizes: number = file.file_size + (file.observed_size ?? 0);
   const album: string | undefined = file.metadata["album"];
-  return [...times, ...texts, ...maybe, algorithm, value, type, album, sizes, states[file.status]]
+  return [...times, ...texts, ...maybe, algorithm, value, type, album, most, sizes, states[file.status]]
     .join(" ");
 }
 
