@@ -163,9 +163,12 @@ class MultipartService:
             return None
 
     async def _assembled(self, record: FileRecord) -> HeldParts:
-        if record.status is FileStatus.PENDING and await self._store.head(record.key) is None:
+        if record.status is not FileStatus.PENDING:
+            return HeldParts((), (), record.file_size)
+        observed = await self._store.head(record.key)
+        if observed is None:
             raise UploadExpired(_GONE)
-        return HeldParts((), (), record.file_size)
+        return HeldParts((), (), observed.size)
 
     async def _assembled_now(
         self, record: FileRecord, claimed: Mapping[int, str] | None

@@ -82,7 +82,7 @@ class UppyService:
         """
         record = await self._find(grant, named)
         held = await self._multipart.held_parts(grant.principal, record.id)
-        if held.parts or not held.uploaded_bytes:
+        if held.parts or (record.is_pending and not held.uploaded_bytes):
             return held.parts
         return finished_parts(held.uploaded_bytes)
 

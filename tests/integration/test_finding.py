@@ -24,7 +24,10 @@ async def test_files_are_found_by_a_part_of_their_name(user: User, other: User) 
     assert await names(user, q="u\u0308ber") == (["ÜBER uns – 日本語.txt"], None)
     assert await names(user, q="日本") == (["ÜBER uns – 日本語.txt"], None)
     assert await names(user, q="report", status="failed") == ([], None)
-    assert await names(user, q="100%") == ([], None)
+    for name in ("100% done", "100 done", "snake_case", "snakes case"):
+        await user.ask(filename=name)
+    assert await names(user, q="100%") == (["100% done"], None)
+    assert await names(user, q="snake_") == (["snake_case"], None)
 
 
 async def test_a_search_goes_on_beyond_what_one_page_looks_at(

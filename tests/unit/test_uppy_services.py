@@ -142,7 +142,9 @@ async def test_a_complete_whose_answer_the_store_lost_goes_on(world: World) -> N
     world.store.lost_answers.add("complete_multipart")
     with pytest.raises(StorageUnavailable):
         await world.uppy.complete(GRANT, named, parts)
-    assert set(await claimed(world, named)) >= {1, 2}, "so that the client completes again"
+    finished = await world.uppy.parts(GRANT, named)
+    assert {part.number for part in finished} >= {1, 2}, "so that the client completes again"
+    assert sum(part.size for part in finished) == MIN_PART_SIZE + 5
     done, location = await world.uppy.complete(GRANT, named, parts)
     assert (done.id, done.status, done.file_size) == (
         record.id,
@@ -150,6 +152,15 @@ async def test_a_complete_whose_answer_the_store_lost_goes_on(world: World) -> N
         MIN_PART_SIZE + 5,
     )
     assert "?" not in location
+
+
+async def test_an_empty_file_in_parts_is_seen_to_have_finished(world: World) -> None:
+    record, named = await begun(world, 0)
+    parts = await claimed(world, named)
+    await world.uppy.complete(GRANT, named, parts)
+    again = {part.number: part.etag for part in await world.uppy.parts(GRANT, named)}
+    assert again.keys() == {1}
+    assert (await world.uppy.complete(GRANT, named, again))[0].id == record.id
 
 
 async def test_parts_beyond_the_limit_are_not_put_together(world: World) -> None:
