@@ -172,6 +172,31 @@ async def test_nobody_asks_for_what_was_given_up_before_its_turn(
     assert found == ["cancelled", 2, "cancelled", 4, [[2], [4]]]
 
 
+async def test_the_journal_keeps_no_names_of_uploads_that_have_ended(
+    page: Page, site: Site, modules: str
+) -> None:
+    await page.goto(f"{site.url}/blank.html")
+    found = await page.evaluate(
+        """async (url) => {
+          const { Journal } = await import(url);
+          const { now } = Date;
+          Date.now = () => now() - 29 * 24 * 3600 * 1000;
+          await new Journal("here").note("old", 1);
+          Date.now = now;
+          await new Journal("here").note("new", 2);
+          const journal = new Journal("here");
+          const ids = [await journal.find("old"), await journal.find("new")];
+          const opening = indexedDB.open("slipway");
+          await new Promise((resolve) => (opening.onsuccess = resolve));
+          const keys = opening.result.transaction("uploads").objectStore("uploads").getAllKeys();
+          await new Promise((resolve) => (keys.onsuccess = resolve));
+          return [ids, keys.result];
+        }""",
+        f"{modules}/journal.js",
+    )
+    assert found == [[None, 2], ["here new"]]
+
+
 async def test_the_pace_grows_while_that_pays(page: Page, site: Site, modules: str) -> None:
     await page.goto(f"{site.url}/blank.html")
     limits = await page.evaluate(

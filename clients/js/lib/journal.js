@@ -29,7 +29,7 @@ export class Journal {
   /** The id of the file's record; null without one, or without a database. */
   async find(fingerprint) {
     const entry = await this.#ask("readonly", (store) => store.get(this.#key(fingerprint)));
-    return entry && Date.now() - entry.begunAt < LIFE ? entry.id : null;
+    return entry && isAlive(entry) ? entry.id : null;
   }
 
   note(fingerprint, id) {
@@ -57,10 +57,26 @@ export class Journal {
   }
 }
 
-function open() {
+async function open() {
   const request = indexedDB.open(NAME, 1);
   request.onupgradeneeded = () => request.result.createObjectStore(STORE);
-  return answerOf(request);
+  const database = await answerOf(request);
+  tidy(database);
+  return database;
+}
+
+/** Fingerprints hold names of files, which need not stay for ever. */
+function tidy(database) {
+  const store = database.transaction(STORE, "readwrite").objectStore(STORE);
+  store.openCursor().onsuccess = ({ target: { result: cursor } }) => {
+    if (!cursor) return;
+    if (!isAlive(cursor.value)) cursor.delete();
+    cursor.continue();
+  };
+}
+
+function isAlive({ begunAt }) {
+  return Date.now() - begunAt < LIFE;
 }
 
 function answerOf(request) {
