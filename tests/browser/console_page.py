@@ -22,11 +22,11 @@ class ConsolePage:
     person: Person
 
     @classmethod
-    async def opened(cls, page: Page, person: Person, token: str | None = None) -> "ConsolePage":
+    async def opened(cls, page: Page, person: Person) -> "ConsolePage":
         """Signed in, with what is in motion shown at its end."""
         opened = cls(page, person)
         await opened.at_the_door()
-        await opened.sign_in(token or person.token)
+        await opened.sign_in(person.token)
         await expect(opened.liveness).to_have_text("Live")
         return opened
 

@@ -24,6 +24,9 @@ export class FileList {
   #loading = null;
   #changed = new Set();
   #isComing;
+  #watcher = new IntersectionObserver((seen) => seen.at(-1).isIntersecting && this.#next(), {
+    rootMargin: "800px",
+  });
 
   /** `isComing(id)`: such a file will be added by itself. */
   constructor(context, isComing) {
@@ -42,7 +45,6 @@ export class FileList {
     this.element = h("section", { class: "card file-list" }, head, this.#table.element, foot);
     context.live.whenReady(() => this.load());
     context.live.addEventListener("file", ({ detail }) => this.#happened(detail));
-    this.#watchEnd();
   }
 
   /** From the beginning, with the filters as they are. */
@@ -106,6 +108,7 @@ export class FileList {
     for (const file of items) this.#table.put(file);
     this.#cursor = cursor;
     this.#more.hidden = cursor === null;
+    this.#watchEnd();
     this.#say();
   }
 
@@ -168,11 +171,10 @@ export class FileList {
     showDetails(this.#context, file.id, gone).catch((error) => complain(error.message));
   }
 
-  /** The next page comes before the end of this one is reached. */
+  /** The next page comes before the end of this one is reached. A watcher tells of changes alone:
+   *  where the end is still near, it must be asked anew. */
   #watchEnd() {
-    const watcher = new IntersectionObserver(([end]) => end.isIntersecting && this.#next(), {
-      rootMargin: "800px",
-    });
-    watcher.observe(this.#more);
+    this.#watcher.unobserve(this.#more);
+    if (this.#cursor !== null) this.#watcher.observe(this.#more);
   }
 }
