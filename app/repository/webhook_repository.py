@@ -166,6 +166,7 @@ def _told(row: Row) -> Mapping[str, Any]:
         "filename": row["file_filename"],
         "type": row["file_type"],
         "file_size": row["file_file_size"],
+        "size_is_limit": row["file_size_is_limit"],
         "policy": row["file_policy"],
         "metadata": row["file_metadata"],
         "etag": detail.get("etag"),

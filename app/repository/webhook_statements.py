@@ -20,7 +20,16 @@ DELIVERY_COLUMNS = tuple(
     for column in WebhookDeliveryModel.ormar_config.table.columns
     if column.name not in ("event_id", "due_at")
 )
-FILE_FACTS = ("owner", "key", "filename", "type", "file_size", "policy", "metadata")
+FILE_FACTS = (
+    "owner",
+    "key",
+    "filename",
+    "type",
+    "file_size",
+    "size_is_limit",
+    "policy",
+    "metadata",
+)
 """Columns of a file that do not change after the first event that is told: it is the same at every
 attempt."""
 EVENT_FACTS = ("at", "actor", "from_status", "to_status", "detail")

@@ -81,7 +81,8 @@ def in_memory() -> Setup:
     webhooks = InMemoryWebhookRepository()
 
     def told(record: FileRecord, status: str, before: str | None, actor: str) -> dict[str, Any]:
-        facts = ("key", "owner", "filename", "type", "file_size", "policy", "metadata")
+        facts = ("key", "owner", "filename", "type", "file_size", "size_is_limit")
+        facts += ("policy", "metadata")
         return {
             **{name: getattr(record, name) for name in facts},
             "id": str(record.id),
@@ -250,6 +251,7 @@ async def test_what_is_sent_tells_of_the_event_and_its_file(setup: Setup, owner:
         "filename": "hello.txt",
         "type": "text/plain",
         "file_size": 5,
+        "size_is_limit": False,
         "policy": "default",
         "metadata": {"album": "ünïcode"},
         "etag": None,

@@ -18,6 +18,7 @@ from app.worker.process import open_deliverer
 from tests.support.databases import execute
 from tests.support.receiver import Receiver, endless, receiving, silence, status
 from tests.support.service import Running, User, running
+from tests.support.uppy import Uppy5, send_form
 from tests.support.workers import until
 
 NOBODY = uuid_utils.compat.uuid7()
@@ -273,6 +274,24 @@ async def test_each_move_arrives_once_in_order_and_verifies(
     assert data["etag"]
     assert "url" not in json.dumps(messages)
     assert [(d["attempts"], d["response_status"], d["error"]) for d in sent] == [(1, 204, None)] * 3
+
+
+async def test_of_an_undeclared_size_is_told_whether_it_is_known(
+    user: User, receiver: Receiver, worker: None
+) -> None:
+    webhook = await created(user, receiver.url())
+    page = Uppy5(user.api, "/uppy", user.headers())
+    for body, outcome in ((b"hello", "uploaded"), (None, "failed")):
+        params = (await page.params("a.txt", "text/plain")).json()
+        if body is not None:
+            await send_form(params, body)
+        change = {"key": params["fields"]["key"], "status": outcome}
+        assert (await user.call("PUT", "/file-status", json=change)).status_code == 200
+
+    await settled(user, webhook, "delivered", "delivered")
+    told = [request.verified(webhook["secret"])["data"] for request in receiver.received]
+    sizes = {data["status"]: (data["file_size"], data["size_is_limit"]) for data in told}
+    assert sizes == {"uploaded": (5, False), "failed": (5 * 1024**3, True)}
 
 
 async def test_others_and_unwanted_events_are_not_told(
