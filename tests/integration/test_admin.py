@@ -29,7 +29,8 @@ from tests.support.service import User
 from tests.support.workers import defer
 
 FAILED = FileStatus.FAILED
-NOBODY = uuid_utils.compat.uuid7()
+NOBODY = UUID("01990000-0000-7000-8000-000000000000")
+"""In the names of tests, which are the same in every process that runs some of them."""
 SIZE = "size is 4 bytes, declared 5"
 
 ROUTES = [
