@@ -445,11 +445,11 @@ async def test_a_thousand_files_filter_and_search(
     page = console_page.page
     records = declared(person, *(f"scan {number:04}.txt" for number in range(1000)))
     moved(person, records[3], "failed", reason="given up")
-    await page.set_viewport_size({"width": 1200, "height": 8000})
+    await page.set_viewport_size({"width": 1200, "height": 14000})
     await page.reload()
-    await expect(console_page.list_note).to_have_text(at_least(200))  # to fill the screen
+    await expect(console_page.list_note).to_have_text(at_least(300))  # to fill the screen
     await page.set_viewport_size({"width": 1200, "height": 800})
-    for count in (*range(300, 1000, 100), 1000):
+    for count in (*range(400, 1000, 100), 1000):
         # Not by the End key, whose motion ends where the end was when it began.
         await page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
         await expect(console_page.list_note).to_have_text(at_least(count))
