@@ -1,6 +1,5 @@
 """Upload tokens: leave to upload, for pages that shall not hold a token of their user."""
 
-import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -46,8 +45,8 @@ class UploadTokenService:
         token, now = new_token(), self._clock()
         chosen = self._policies.get(policy)
         expires_at = now + timedelta(seconds=expires_in)
-        if math.isfinite(principal.expires_at):
-            expires_at = min(expires_at, datetime.fromtimestamp(principal.expires_at, UTC))
+        if principal.expires_at < expires_at.timestamp():
+            expires_at = datetime.fromtimestamp(principal.expires_at, UTC)
         kept = UploadToken(
             digest=digest_of(token),
             owner=principal.subject,

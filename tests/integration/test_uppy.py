@@ -414,6 +414,8 @@ async def test_a_token_is_no_more_than_its_minter(user: User, settings: Settings
     answer = await user.api.post("/upload-tokens", headers=headers)
     ended = datetime.fromisoformat(answer.json()["expires_at"]).timestamp()
     assert ended == ends + settings.jwt_leeway
+    milliseconds = {"Authorization": f"Bearer {token_for(user.subject, exp=1000 * ends)}"}
+    assert (await user.api.post("/upload-tokens", headers=milliseconds)).status_code == 201
     unknown = await user.call("POST", "/upload-tokens", json={"policy": "none"})
     assert (unknown.status_code, unknown.json()["code"]) == (422, "invalid_request")
 
