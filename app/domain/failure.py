@@ -30,12 +30,16 @@ class FailureReason(StrEnum):
 
 EXPIRED = "expired"
 ABORTED = "aborted"
+PARTS_DIFFER = "the parts have another checksum"
 """The whole `status_reason` of these."""
 
 BEGINNINGS: Mapping[FailureReason, tuple[str, ...]] = {
     FailureReason.SIZE: ("size is ",),
     FailureReason.TYPE: ("type is ",),
-    FailureReason.CHECKSUM: tuple(f"{algorithm} is " for algorithm in ChecksumAlgorithm),
+    FailureReason.CHECKSUM: (
+        PARTS_DIFFER,
+        *(f"{algorithm} is " for algorithm in ChecksumAlgorithm),
+    ),
     FailureReason.REPLACED: ("the object was replaced ",),
     FailureReason.EXPIRED: (EXPIRED,),
     FailureReason.ABORTED: (ABORTED,),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from app.domain.event import user
-from app.domain.failure import ABORTED
+from app.domain.failure import ABORTED, PARTS_DIFFER
 from app.domain.file import FileRecord, FileStatus, illegal
 from app.domain.parts import PartsVerdict, Range, StoredPart
 from app.domain.policy import Policies
@@ -114,7 +114,7 @@ class MultipartService:
         """
         outcome = await self._assembled_now(record, claimed)
         if outcome is Assembly.CHECKSUM_DIFFERS:
-            await self._completion.refuse(record, ["the parts have another checksum"], actor)
+            await self._completion.refuse(record, [PARTS_DIFFER], actor)
             return None
         try:
             return await self._completion.verify_and_finish(record, target, actor)

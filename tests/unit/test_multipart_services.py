@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from app.domain.checksum import Checksum, ChecksumAlgorithm
+from app.domain.failure import FailureReason, reason_of
 from app.domain.file import FileRecord, FileStatus
 from app.domain.job import Job, JobName
 from app.domain.ports import Assembly, UploadSpec
@@ -219,6 +220,8 @@ async def test_parts_with_another_checksum_fail_the_file_and_are_removed(world: 
     assert world.repository.jobs == [Job(name=JobName.DISCARD, file_id=upload.record.id)]
     await world.removal.discard(upload.record.id)
     assert world.store.uploads == {}
+    reason = world.repository.records[upload.record.id].status_reason
+    assert reason_of(reason) is FailureReason.CHECKSUM
 
 
 async def test_an_upload_that_the_store_ended_says_so(world: World) -> None:
