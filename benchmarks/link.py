@@ -1,9 +1,14 @@
 """A link with a delay, where the kernel's own (tc netem) may be missing."""
 
 import asyncio
-import threading
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+
+import uvloop
+
+from benchmarks.servers import STOP_TIMEOUT, child_environment, launcher
 
 CHUNK = 256 * 1024
 WINDOW = 32
@@ -11,19 +16,17 @@ WINDOW = 32
 
 
 class Link:
-    """Carries TCP from `port` of the loopback to another, each byte `delay` seconds late."""
+    """Carries TCP from one port of the loopback to another, each byte `delay` seconds late."""
 
     def __init__(self, to: int, delay: float) -> None:
         self._to = to
         self._delay = delay
-        self.port = 0
 
-    async def serve(self, ready: threading.Event, stop: asyncio.Event) -> None:
+    async def serve(self) -> None:
+        """Print the port, then carry until cancelled."""
         server = await asyncio.start_server(self._carry, "127.0.0.1", 0, limit=4 * CHUNK)
-        self.port = server.sockets[0].getsockname()[1]
-        ready.set()
-        await stop.wait()
-        server.close()
+        print(server.sockets[0].getsockname()[1], flush=True)
+        await server.serve_forever()
 
     async def _carry(self, near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         far, forth = await asyncio.open_connection("127.0.0.1", self._to, limit=4 * CHUNK)
@@ -55,18 +58,22 @@ class Link:
 
 @contextmanager
 def delayed(to: int, round_trip: float) -> Iterator[int]:
-    """The port of a link to the port `to`; `round_trip` in seconds."""
-    link, ready = Link(to, round_trip / 2), threading.Event()
-    loop, stop = asyncio.new_event_loop(), asyncio.Event()
-    thread = threading.Thread(target=loop.run_until_complete, args=(link.serve(ready, stop),))
-    thread.start()
-    ready.wait()
+    """The port of a link to the port `to`; `round_trip` in seconds.
+
+    In a process of its own: no line waits for what else we do.
+    """
+    ours = [sys.executable, "-m", __name__, str(to), str(round_trip / 2)]
+    process = subprocess.Popen(
+        [*launcher(), *ours], env=child_environment({}), stdout=subprocess.PIPE, text=True
+    )
     try:
-        yield link.port
+        assert process.stdout is not None
+        yield int(process.stdout.readline())
     finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join()
-        for task in asyncio.all_tasks(loop):
-            task.cancel()
-        loop.run_until_complete(asyncio.sleep(0))
-        loop.close()
+        process.terminate()
+        process.communicate(timeout=STOP_TIMEOUT)
+
+
+if __name__ == "__main__":
+    with suppress(KeyboardInterrupt):
+        uvloop.run(Link(int(sys.argv[1]), float(sys.argv[2])).serve())

@@ -91,7 +91,7 @@ def _running(
     )
     with open(stage.directory / f"{name}.log", "ab") as log:
         process = subprocess.Popen(
-            [*_launcher(), sys.executable, "-m", *module],
+            [*launcher(), sys.executable, "-m", *module],
             cwd=stage.directory,
             env=given,
             stdin=subprocess.DEVNULL,
@@ -106,7 +106,7 @@ def _running(
         _stop(process)
 
 
-def _launcher() -> list[str]:
+def launcher() -> list[str]:
     """Ends the child when we end, however that comes about."""
     return [
         sys.executable,
