@@ -70,8 +70,6 @@ def _uploaded(stage: Stage, file: Path, uploader: Uploader) -> Run:
 
 def _sent(url: str, file: Path, uploader: Uploader) -> Run:
     with page_at(url) as page:
-        if uploader.module:
-            page.route(f"**/{uploader.name}/*", lambda route: route.fulfill(path=uploader.module))
         given = uploader.given(url)
         page.set_input_files("input", file)
         with watched() as peak:

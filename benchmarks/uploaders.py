@@ -5,7 +5,6 @@ A script gets `given` and sends the file that was chosen; it fails when not all 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,7 +18,8 @@ OURS = """async ({ token }) => {
   await slipway.upload(document.querySelector("input").files[0]);
 }"""
 
-UPPY = """async ({ module, options }) => {
+UPPY = """async ({ code, options }) => {
+  const module = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
   const { AwsS3, Uppy } = await import(module);
   const uppy = new Uppy();
   uppy.use(AwsS3, { ...options, shouldUseMultipart: true });
@@ -32,15 +32,11 @@ UPPY = """async ({ module, options }) => {
 
 @dataclass(frozen=True, slots=True)
 class Uploader:
-    """`given(url)` is what the script needs to know of the service there.
-
-    `module` is a script that the page finds on its own origin, under its parent's name.
-    """
+    """`given(url)` is what the script needs to know of the service there."""
 
     name: str
     script: str
     given: Callable[[str], dict[str, Any]]
-    module: Path | None = None
 
 
 def client(stage: Stage) -> Uploader:
@@ -71,6 +67,6 @@ def uppy_6(stage: Stage, npm: Npm) -> Uploader:
 
 
 def _uppy(name: str, options: Callable[[str], dict[str, Any]], stage: Stage, npm: Npm) -> Uploader:
-    module = npm.bundle(HERE / name / "index.js", stage.directory / name)
-    path = f"/{name}/{module.name}"
-    return Uploader(name, UPPY, lambda url: {"module": path, "options": options(url)}, module)
+    # Given as text: a page whose requests are routed copies every body that it sends.
+    code = npm.bundle(HERE / name / "index.js", stage.directory / name).read_text()
+    return Uploader(name, UPPY, lambda url: {"code": code, "options": options(url)})
