@@ -4,6 +4,8 @@ import { Gate } from "./gate.js";
 
 export const FEWEST = 3;
 export const MOST = 8;
+/** As many connections as browsers open to one host by HTTP/1.1. */
+const FIRST = 6;
 /** Milliseconds over which a rate is taken. */
 const WINDOW = 2000;
 /** Less than this is noise. */
@@ -16,7 +18,7 @@ export class Pace extends Gate {
   #lastRate = 0;
 
   constructor(now = () => performance.now()) {
-    super(4);
+    super(FIRST);
     this.now = now;
   }
 
