@@ -2,7 +2,7 @@
 
 import { chip } from "../lib/chip.js";
 import { h, name } from "../lib/dom.js";
-import { bytes, timeOf } from "../lib/format.js";
+import { sizeOf, timeOf } from "../lib/format.js";
 import { icon } from "../lib/icons.js";
 import { canDownload, download, remove } from "./actions.js";
 
@@ -10,7 +10,7 @@ import { canDownload, download, remove } from "./actions.js";
 export function columns(context, actions) {
   return [
     { label: "Name", cell: (file) => nameCell(file, actions), class: "main" },
-    { label: "Size", cell: (file) => bytes(file.file_size), class: "number soft size" },
+    { label: "Size", cell: sizeOf, class: "number soft size" },
     { label: "Status", cell: (file) => chip(file.status), class: "status" },
     { label: "Added", cell: (file) => timeOf(file.created_at), class: "soft added" },
     {

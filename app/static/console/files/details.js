@@ -3,7 +3,8 @@
 import { chip } from "../lib/chip.js";
 import { openDialog } from "../lib/dialog.js";
 import { h, name } from "../lib/dom.js";
-import { bytes, exactTime } from "../lib/format.js";
+import { facts } from "../lib/facts.js";
+import { bytes, exactSizeOf, exactTime } from "../lib/format.js";
 import { icon } from "../lib/icons.js";
 import { canDownload, download, remove } from "./actions.js";
 import { auditTrail } from "./trail.js";
@@ -30,7 +31,7 @@ export async function showDetails(context, id, gone) {
 
 function parts(context, file, trail, gone) {
   return [
-    h("p", { class: "standing" }, chip(file.status), h("span", { class: "help" }, sizeOf(file))),
+    h("p", { class: "standing" }, chip(file.status), h("span", { class: "help" }, exactSizeOf(file))),
     file.status_reason ? h("p", { class: "reason" }, icon("alert"), file.status_reason) : null,
     buttons(context, file, gone),
     facts("About", about(file)),
@@ -41,10 +42,6 @@ function parts(context, file, trail, gone) {
     auditTrail(context.api, file.id, trail),
     facts("For support", technical(file)),
   ].filter((part) => part !== null);
-}
-
-function sizeOf({ file_size: size }) {
-  return size < 1024 ? bytes(size) : `${bytes(size)} (${size.toLocaleString("en")} bytes)`;
 }
 
 function buttons(context, file, gone) {
@@ -92,17 +89,11 @@ function technical(file) {
     ["Key", code(file.key)],
     ["ETag", file.etag && code(file.etag)],
     ["Version", file.version_id && code(file.version_id)],
-    ["Sent by", file.multipart ? `parts of ${bytes(file.multipart.part_size)}` : file.method],
+    ["Sent by", file.multipart ? partsOf(file.multipart) : file.method],
   ];
 }
 
+/** Some programs choose their parts by themselves, and nobody knows their size. */
+const partsOf = ({ part_size: size }) => (size === null ? "parts" : `parts of ${bytes(size)}`);
 const code = (text) => h("code", {}, text);
 const at = (moment) => moment && h("time", { datetime: moment }, exactTime(moment));
-
-/** A heading and its list; null when there is nothing to say. */
-function facts(title, entries) {
-  const known = entries.filter(([, value]) => value);
-  if (known.length === 0) return null;
-  const rows = known.map(([term, value]) => h("div", {}, h("dt", {}, term), h("dd", {}, value)));
-  return h("section", {}, h("h3", {}, title), h("dl", {}, rows));
-}

@@ -11,6 +11,17 @@ export function bytes(count) {
   return `${value.toFixed(digits)} ${UNITS[power]}`;
 }
 
+/** Of a file; without a declared size, how large it may be. */
+export function sizeOf({ file_size: size, size_is_limit: isLimit }) {
+  return isLimit ? `up to ${bytes(size)}` : bytes(size);
+}
+
+/** The same, and to the byte. */
+export function exactSizeOf(file) {
+  const { file_size: size } = file;
+  return size < 1024 ? sizeOf(file) : `${sizeOf(file)} (${size.toLocaleString("en")} bytes)`;
+}
+
 /** Bytes a second. */
 export function rate(perSecond) {
   return perSecond > 0 ? `${bytes(Math.round(perSecond))}/s` : "";

@@ -4,7 +4,7 @@ import { announce } from "../lib/announce.js";
 import { confirmed, openDialog } from "../lib/dialog.js";
 import { h, name } from "../lib/dom.js";
 import { count, exactTime } from "../lib/format.js";
-import { facts } from "./facts.js";
+import { facts } from "../lib/facts.js";
 import { PagedList } from "./paged.js";
 import { Table } from "../lib/table.js";
 import { badge, counted, MOST_WAITING } from "./words.js";

@@ -2,13 +2,13 @@
 
 import { chip, STATUSES, wordOf } from "../lib/chip.js";
 import { h, name } from "../lib/dom.js";
-import { timeOf } from "../lib/format.js";
+import { sizeOf, timeOf } from "../lib/format.js";
 import { icon } from "../lib/icons.js";
 import { Table } from "../lib/table.js";
 import { choice, textField } from "./controls.js";
 import { showFile } from "./file.js";
 import { PagedList } from "./paged.js";
-import { REASONS, sizeOf } from "./words.js";
+import { REASONS } from "./words.js";
 
 const PAGE = 50;
 const FAILED = { status: "failed", reason: "", owner: "" };

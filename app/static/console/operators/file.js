@@ -3,11 +3,10 @@
 import { chip } from "../lib/chip.js";
 import { openDialog } from "../lib/dialog.js";
 import { h, name } from "../lib/dom.js";
-import { exactTime } from "../lib/format.js";
+import { facts } from "../lib/facts.js";
+import { exactSizeOf, exactTime } from "../lib/format.js";
 import { icon } from "../lib/icons.js";
 import { auditTrail } from "../files/trail.js";
-import { facts } from "./facts.js";
-import { sizeOf } from "./words.js";
 
 export async function showFile(api, file) {
   const content = h("div", { class: "details" }, standing(file), reason(file), about(file));
@@ -21,8 +20,8 @@ export async function showFile(api, file) {
 const underAdmin = (api) => ({ get: (path, query) => api.get(`/admin${path}`, query) });
 
 function standing(file) {
-  const size = `${sizeOf(file)} (${file.file_size.toLocaleString("en")} bytes)`;
-  return h("p", { class: "standing" }, chip(file.status), h("span", { class: "help" }, size));
+  const size = h("span", { class: "help" }, exactSizeOf(file));
+  return h("p", { class: "standing" }, chip(file.status), size);
 }
 
 function reason({ status_reason: words }) {

@@ -1,7 +1,6 @@
 /** What operators read: kinds of failures, states of webhooks and jobs. */
 
 import { h } from "../lib/dom.js";
-import { bytes } from "../lib/format.js";
 
 /** By the `reason` of the API, the most telling first. */
 export const REASONS = {
@@ -21,11 +20,6 @@ export function badge(kind, text) {
 
 /** Deliveries to one webhook are counted no further. */
 export const MOST_WAITING = 10_000;
-
-/** Without a declared size, how large it may be. */
-export function sizeOf({ file_size: size, size_is_limit: isLimit }) {
-  return isLimit ? `up to ${bytes(size)}` : bytes(size);
-}
 
 /** What stands for a figure that was counted no further. */
 export function counted(number, most) {

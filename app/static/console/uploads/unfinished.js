@@ -3,7 +3,7 @@
 import { announce } from "../lib/announce.js";
 import { confirmed } from "../lib/dialog.js";
 import { h, name } from "../lib/dom.js";
-import { bytes, percent, timeOf } from "../lib/format.js";
+import { bytes, percent, sizeOf, timeOf } from "../lib/format.js";
 import { icon } from "../lib/icons.js";
 import { underWay } from "./locks.js";
 
@@ -53,7 +53,7 @@ export class Unfinished {
     const words = h(
       "span",
       { class: "words" },
-      `${bytes(record.file_size)}, begun `,
+      `${sizeOf(record)}, begun `,
       timeOf(record.created_at),
     );
     const bar = h("progress", { max: 1, value: 0, "aria-label": `Arrived of ${record.filename}` });
@@ -130,9 +130,9 @@ export class Unfinished {
   }
 }
 
-function difference(file, { filename, file_size: size }) {
+function difference(file, record) {
+  const { filename, file_size: size, size_is_limit: isLimit } = record;
   if (file.name.normalize() !== filename) return `That is another file: ${file.name}.`;
-  if (file.size !== size)
-    return `That is another file: it has ${bytes(file.size)}, not ${bytes(size)}.`;
-  return "";
+  if (isLimit ? file.size <= size : file.size === size) return "";
+  return `That is another file: it has ${bytes(file.size)}, not ${sizeOf(record)}.`;
 }
