@@ -8,16 +8,12 @@ import { themeChoice } from "./theme.js";
 const LIVE = { live: "Live", connecting: "Connecting", lost: "Not connected" };
 
 export function personMenu({ session, live }) {
-  const { subject, scopes, endsAt } = session.claims;
+  const { subject, scopes } = session.claims;
   const menu = h(
     "div",
     { class: "menu", id: "person", popover: "auto" },
     h("p", { class: "who" }, "Signed in as ", name(subject)),
-    h(
-      "p",
-      { class: "help" },
-      endsAt ? `Until ${exactTime(endsAt)}` : "The token does not say until when",
-    ),
+    ending(session),
     h(
       "ul",
       { class: "scopes", "aria-label": "Rights" },
@@ -44,6 +40,18 @@ export function personMenu({ session, live }) {
     opener,
     menu,
   );
+}
+
+/** Another token for the same person lasts longer. */
+function ending(session) {
+  const element = h("p", { class: "help" });
+  const look = () => {
+    const { endsAt } = session.claims;
+    setText(element, endsAt ? `Until ${exactTime(endsAt)}` : "The token does not say until when");
+  };
+  session.addEventListener("change", look);
+  look();
+  return element;
 }
 
 function liveness(live) {

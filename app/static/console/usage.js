@@ -66,7 +66,7 @@ function quota(label, used, reserved, limit, format, formatLimit = format) {
 }
 
 function drawn(items, interval) {
-  const title = `Uploads, last ${SPANS[interval].word}`;
+  const title = `Uploads, last ${SPANS[interval].word} (UTC)`;
   const over = plot({ title, columns: columnsOf(items, interval), series: OUTCOMES });
   return [over, shares("What became of them", items)];
 }

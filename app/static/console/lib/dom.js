@@ -27,9 +27,13 @@ function set(element, name, value) {
   }
 }
 
-/** A name given by somebody, whose writing direction must not turn what stands around it. */
+/** What turns letters around, so that an `exe.png` is read which is none: UAX #9, section 2. */
+const TURNS = /[\u202A-\u202E\u2066-\u2069]/g;
+
+/** A name given by somebody, whose writing direction must not turn what stands around it, nor
+ *  itself. */
 export function name(text, attributes = {}) {
-  return h("bdi", { class: "name", dir: "auto", ...attributes }, text);
+  return h("bdi", { class: "name", dir: "auto", ...attributes }, text.replace(TURNS, "\uFFFD"));
 }
 
 /** Only what differs is written: an assistive technology then hears of changes alone. */

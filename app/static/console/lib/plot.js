@@ -9,10 +9,12 @@ const WIDEST_COLUMN = 36;
 /** Pixels that a label of the axis takes, with the room around it. */
 const LABEL = 76;
 
+const figure = (value) => value.toLocaleString("en");
+
 /** `columns` are `{ label, values }`, the oldest first; `series` name the values from the bottom
  *  up: `{ name, kind }`, where `kind` is a class that the style sheet colours. `format` writes a
  *  value. Returns a `<figure>`. */
-export function plot({ title, columns, series, format = String }) {
+export function plot({ title, columns, series, format = figure }) {
   const content = { title, columns, series, format };
   const caption = h("figcaption", {}, h("h3", {}, title), legend(series));
   return h("figure", { class: "plot" }, caption, new Drawing(content), asTable(content));

@@ -97,6 +97,7 @@ export class Tray {
     if (running.length > 0) return;
     clearInterval(this.#timer);
     this.#timer = null;
+    if (failed.length + this.#arrived === 0) this.element.hidden = true;
     announce(this.#title.textContent);
   }
 
