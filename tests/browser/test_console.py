@@ -204,6 +204,7 @@ async def test_progress_pause_resume_and_cancel(
     await cable.frozen()
     await console_page.button("Cancel unwanted.bin").click()
     await expect(console_page.upload("unwanted.bin")).to_have_count(0)
+    await expect(console_page.page.locator("#tray")).to_be_hidden()  # nothing is left to say
     unwanted = next(file for file in person.files() if file["filename"] == "unwanted.bin")
     assert unwanted["status"] == "failed"
     await console_page.shows("unwanted.bin", "Failed")
@@ -256,6 +257,26 @@ async def test_an_unfinished_upload_is_discarded(
     await console_page.dialog.get_by_role("button", name="Discard").click()
     await expect(console_page.upload("film.bin")).to_have_count(0)
     assert person.http.get(f"/files/{record['id']}").json()["status"] == "failed"
+
+
+async def test_an_unfinished_upload_of_unknown_size_is_told_and_begun_anew(
+    console_page: ConsolePage, person: Person, tmp_path: Path
+) -> None:
+    wish = {"filename": "tape.bin", "type": "application/octet-stream"}
+    begun = person.http.post("/uppy/s3/multipart", json=wish).raise_for_status()
+    [record] = person.files()
+    assert record["size_is_limit"], begun.text
+    await console_page.page.reload()
+    await expect(console_page.row("tape.bin").locator(".size")).to_contain_text("up to 5.0 TiB")
+    await console_page.button("tape.bin").click()
+    await expect(console_page.dialog.get_by_text("parts", exact=True)).to_be_visible()
+    await console_page.page.keyboard.press("Escape")
+    await expect(console_page.upload("tape.bin")).to_contain_text("0 bytes of up to 5.0 TiB")
+    path = written(tmp_path / "tape.bin", 10)
+    await console_page.choose(path, button="Choose the file tape.bin again")
+    chips = console_page.row("tape.bin").locator(".chip")
+    await expect(chips).to_have_text(["Uploaded", "Failed"])
+    assert person.files()[-1]["id"] == record["id"]
 
 
 async def test_the_network_goes_and_comes_back(
@@ -326,8 +347,13 @@ async def test_a_token_that_ends_is_replaced_and_nothing_is_lost(
     await at.banner.get_by_role("button", name="Sign in again").click()
     await at.sign_in(token_for("somebody-else"))
     await expect(page.locator("#token-problem")).to_contain_text("somebody else's")
+    await page.keyboard.press("Escape")
+    menu = page.locator("#person")
+    until = await menu.locator(".help").text_content()
+    await at.banner.get_by_role("button", name="Sign in again").click()
     await at.sign_in(person.token)
     await at.shows("a.txt", "Uploaded")
+    await expect(menu.locator(".help")).not_to_have_text(str(until))
     await expect(at.banner).to_be_hidden()
     await expect(at.liveness).to_have_text("Live")
 
@@ -516,6 +542,9 @@ async def test_figures_are_written_for_people(page: Page, person: Person) -> Non
     spans = {"0.2": "1 s", "59.4": "1 min", "61": "2 min", "3600": "1 h", "3660": "1 h 1 min"}
     spans |= {"null": "", "Infinity": ""}
     assert [await called("format", f"duration({span})") for span in spans] == [*spans.values()]
+    limit = "{ file_size: 5, size_is_limit: true }"
+    assert await called("format", f"sizeOf({limit})") == "up to 5 bytes"
+    assert await called("dom", r"name('evil\u202Egnp.exe').textContent") == "evil\ufffdgnp.exe"
     assert await called("scale", "scale(0).ticks") == [0, 1]
     assert await called("scale", "scale(7).ticks") == [0, 2, 4, 6, 8]
     assert await called("scale", "scale(940).top") == 1000
@@ -551,6 +580,6 @@ async def test_usage_and_uploads_over_time(
     assert await console_page.flaws(npm) == []
 
     await page.get_by_text("48 hours").click()
-    await expect(plot.get_by_role("heading")).to_have_text("Uploads, last 48 hours")
+    await expect(plot.get_by_role("heading")).to_have_text("Uploads, last 48 hours (UTC)")
     person.http.delete(f"/files/{person.files()[-1]['id']}").raise_for_status()
     await expect(quota).to_contain_text("1 file and 1 file on the way of 10")
