@@ -393,3 +393,10 @@ async def test_a_silent_database_does_not_hold_up_a_stop(
         cable.freeze()
     assert await statuses(url) == ["doing"]
     cable.thaw()
+    # In a worker the process ends here; what is left of it must not outlive the test's loop.
+    work.let_go.set()
+    await until(no_job_runs, "the job that was given up has ended")
+
+
+async def no_job_runs() -> bool:
+    return not any(task.get_name().startswith("process job") for task in asyncio.all_tasks())
