@@ -42,9 +42,9 @@ class ClientPage:
         await self.page.wait_for_selector("html[data-ready]", state="attached")
 
     async def reload(self) -> None:
-        self.puts.clear()
         await self.page.reload()
         await self.is_ready()
+        self.puts.clear()  # also of what the page began on its way out
 
     async def begin(self, paths: Path | Sequence[Path], **options: Any) -> None:
         """Choose the files and upload each."""
