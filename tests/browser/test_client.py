@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Page, Request, Route
+from playwright.async_api import BrowserContext, Page, Request, Route
 
 from tests.browser.client_page import ClientPage
 from tests.browser.console import Console
@@ -130,6 +130,24 @@ async def test_a_reload_sends_only_what_is_missing(
     assert len(client.sent_parts) <= 20 - len(held)
     begun = await client.page.evaluate("seen[0].find(at => at.state === 'sending').loaded")
     assert begun >= sum(part["size"] for part in held)
+    assert is_stored(person, record, path)
+
+
+async def test_two_tabs_with_the_same_file_do_not_share_an_upload(
+    client: ClientPage, context: BrowserContext, person: Person, tmp_path: Path
+) -> None:
+    path = written(tmp_path / "film.bin", 21 * MIB)
+    client.cable.freeze_after(2)
+    await client.begin(path, policy="parts")
+    await client.cable.frozen()
+    (first,) = person.files()
+    second = await ClientPage.opened(await context.new_page(), client.site, person, client.cable)
+    await second.begin(path, policy="parts")
+    await second.until("upload.record !== null")
+    await client.do("cancel")
+    client.cable.thaw()
+    record = await second.record()
+    assert record["id"] != first["id"]
     assert is_stored(person, record, path)
 
 

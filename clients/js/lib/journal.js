@@ -1,5 +1,7 @@
 /** Which uploads in parts were begun and not ended, in IndexedDB: they outlive the page. */
 
+import { locked } from "./lock.js";
+
 const NAME = "slipway";
 const STORE = "uploads";
 /** Milliseconds; the service ends every upload 28 days after its beginning. */
@@ -8,21 +10,25 @@ const LIFE = 28 * 24 * 3600 * 1000;
 export class Journal {
   #baseUrl;
   #opened = null;
-  /** Fingerprints in use by this page: two files that are alike do not share an upload. */
-  #taken = new Set();
+  /** Fingerprints in use by this page, and how to let go of them. */
+  #taken = new Map();
 
   constructor(baseUrl) {
     this.#baseUrl = baseUrl;
   }
 
-  /** False when another upload of this page has the same file. */
-  take(fingerprint) {
+  /** False when another upload, here or in another tab, has the same file: they share nothing. */
+  async take(fingerprint) {
     if (this.#taken.has(fingerprint)) return false;
-    this.#taken.add(fingerprint);
-    return true;
+    this.#taken.set(fingerprint, null);
+    const release = await locked(`slipway ${this.#key(fingerprint)}`);
+    if (release) this.#taken.set(fingerprint, release);
+    else this.#taken.delete(fingerprint);
+    return release !== null;
   }
 
   leave(fingerprint) {
+    this.#taken.get(fingerprint)?.();
     this.#taken.delete(fingerprint);
   }
 

@@ -60,7 +60,7 @@ export class Transfer {
   async #takenUp() {
     if (this.file.size < RESUMABLE) return undefined;
     const fingerprint = await fingerprintOf(this.file, wishFor(this.file, this.options));
-    if (!this.tools.journal.take(fingerprint)) return undefined;
+    if (!(await this.tools.journal.take(fingerprint))) return undefined;
     this.#fingerprint = fingerprint;
     const id = await this.tools.journal.find(fingerprint);
     return id && this.valve.run((signal) => this.#found(id, signal));
