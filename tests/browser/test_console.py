@@ -207,6 +207,7 @@ async def test_progress_pause_resume_and_cancel(
     await expect(console_page.page.locator("#tray")).to_be_hidden()  # nothing is left to say
     unwanted = next(file for file in person.files() if file["filename"] == "unwanted.bin")
     assert unwanted["status"] == "failed"
+    await expect(console_page.row("unwanted.bin").locator(".problem")).to_have_text("Given up")
     await console_page.shows("unwanted.bin", "Failed")
     uploads = store.list_multipart_uploads(Bucket="slipway", Prefix=unwanted["key"])
     assert uploads.get("Uploads", []) == []

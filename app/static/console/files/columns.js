@@ -1,6 +1,6 @@
 /** What the list tells of a file. */
 
-import { chip } from "../lib/chip.js";
+import { chip, reasonOf } from "../lib/chip.js";
 import { h, name } from "../lib/dom.js";
 import { sizeOf, timeOf } from "../lib/format.js";
 import { icon } from "../lib/icons.js";
@@ -31,7 +31,8 @@ function nameCell(file, { open }) {
   return h("div", {}, opener, subtitle(file));
 }
 
-function subtitle({ status, status_reason: reason, metadata }) {
+function subtitle({ status, status_reason: words, metadata }) {
+  const reason = reasonOf(words);
   if (status === "failed" && reason)
     return h("span", { class: "problem one-line", title: reason }, reason);
   const path = metadata?.path;

@@ -1,6 +1,6 @@
 /** All that the service knows of a file, along the side of the page. */
 
-import { chip } from "../lib/chip.js";
+import { chip, reasonOf } from "../lib/chip.js";
 import { openDialog } from "../lib/dialog.js";
 import { h, name } from "../lib/dom.js";
 import { facts } from "../lib/facts.js";
@@ -32,7 +32,7 @@ export async function showDetails(context, id, gone) {
 function parts(context, file, trail, gone) {
   return [
     h("p", { class: "standing" }, chip(file.status), h("span", { class: "help" }, exactSizeOf(file))),
-    file.status_reason ? h("p", { class: "reason" }, icon("alert"), file.status_reason) : null,
+    reason(file),
     buttons(context, file, gone),
     facts("About", about(file)),
     facts(
@@ -42,6 +42,10 @@ function parts(context, file, trail, gone) {
     auditTrail(context.api, file.id, trail),
     facts("For support", technical(file)),
   ].filter((part) => part !== null);
+}
+
+function reason({ status_reason: words }) {
+  return words ? h("p", { class: "reason" }, icon("alert"), reasonOf(words)) : null;
 }
 
 function buttons(context, file, gone) {

@@ -15,6 +15,15 @@ const WORDS = {
 
 export const wordOf = (status) => WORDS[status] ?? status;
 
+/** What the service itself says in a word; all else was written for people. */
+const REASONS = { aborted: "Given up", expired: "Never arrived in time" };
+
+/** Why a file failed, of its `status_reason`. */
+export const reasonOf = (words) => (Object.hasOwn(REASONS, words) ? REASONS[words] : words);
+
+/** Whether those words say more than the kind of the failure. */
+export const isTelling = (words) => Boolean(words) && !Object.hasOwn(REASONS, words);
+
 export function chip(status) {
   return h("span", { class: `chip ${status}` }, wordOf(status));
 }

@@ -1,6 +1,6 @@
 /** Everybody's uploads: by default those that failed, and why. */
 
-import { chip, STATUSES, wordOf } from "../lib/chip.js";
+import { chip, isTelling, STATUSES, wordOf } from "../lib/chip.js";
 import { h, name } from "../lib/dom.js";
 import { sizeOf, timeOf } from "../lib/format.js";
 import { icon } from "../lib/icons.js";
@@ -83,6 +83,6 @@ function titleCell(file, open) {
 
 function why({ reason, status_reason: words }) {
   if (!reason) return null;
-  const text = words ? `${REASONS[reason]}: ${words}` : REASONS[reason];
+  const text = isTelling(words) ? `${REASONS[reason]}: ${words}` : REASONS[reason];
   return h("span", { class: "problem one-line", title: text }, text);
 }

@@ -1,6 +1,6 @@
 /** What operators may know of anybody's file: neither its content nor its metadata. */
 
-import { chip } from "../lib/chip.js";
+import { chip, reasonOf } from "../lib/chip.js";
 import { openDialog } from "../lib/dialog.js";
 import { h, name } from "../lib/dom.js";
 import { facts } from "../lib/facts.js";
@@ -25,7 +25,7 @@ function standing(file) {
 }
 
 function reason({ status_reason: words }) {
-  return words ? h("p", { class: "reason" }, icon("alert"), words) : null;
+  return words ? h("p", { class: "reason" }, icon("alert"), reasonOf(words)) : null;
 }
 
 function about(file) {

@@ -1,6 +1,7 @@
 /** At a glance: what needs somebody, uploads over time, why they fail. */
 
 import { bar } from "../lib/bar.js";
+import { isTelling } from "../lib/chip.js";
 import { h, setText } from "../lib/dom.js";
 import { count } from "../lib/format.js";
 import { columnsOf, OUTCOMES } from "../lib/history.js";
@@ -126,6 +127,8 @@ function reasonBar({ reason, files, owners, example }, all, go) {
   const label = REASONS[reason];
   const show = () => go("uploads", { reason });
   const opener = h("button", { type: "button", class: "link", onclick: show }, "Show them");
-  const words = h("p", { class: "help one-line", title: example }, example ?? "");
+  const words = isTelling(example)
+    ? h("p", { class: "help one-line", title: example }, example)
+    : null;
   return h("div", {}, bar({ label, text, parts, limit: all }), words, opener);
 }
