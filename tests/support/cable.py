@@ -16,6 +16,7 @@ class Cable:
         self._dial = dial
         self._server: asyncio.Server | None = None
         self._ends: set[asyncio.StreamWriter] = set()
+        self._carrying: set[asyncio.Task[None]] = set()
         self._flowing = asyncio.Event()
         self.port = free_port()  # which nobody takes while the cable is cut
 
@@ -25,6 +26,9 @@ class Cable:
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self.cut()
+        for carrying in self._carrying:
+            carrying.cancel()
+        await asyncio.gather(*self._carrying, return_exceptions=True)
 
     async def cut(self) -> None:
         """Break every connection; new ones are refused."""
@@ -38,7 +42,7 @@ class Cable:
 
     async def mend(self) -> None:
         """Listen again on the same port."""
-        self._server = await asyncio.start_server(self._carry, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port)
         self._flowing.set()
 
     def freeze(self) -> None:
@@ -49,19 +53,29 @@ class Cable:
         """Pass on what was held back, and all that follows."""
         self._flowing.set()
 
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        uncut = self._server
+    def _connected(self, near: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # At once, not in the task: a loop that ends before the task begins would leave it open.
         self._ends.add(writer)
+        if self._server is None:
+            writer.transport.abort()
+            return
+        carrying = asyncio.create_task(self._carry(near, writer, self._server))
+        self._carrying.add(carrying)
+        carrying.add_done_callback(self._carrying.discard)
+
+    async def _carry(
+        self, near: asyncio.StreamReader, writer: asyncio.StreamWriter, uncut: asyncio.Server
+    ) -> None:
         try:
-            far_reader, far_writer = await self._dial()
-            self._ends.add(far_writer)
-            if uncut is None or uncut is not self._server:
-                writer.transport.abort()
+            with contextlib.suppress(OSError):
+                far, far_writer = await self._dial()
+                self._ends.add(far_writer)
+                if uncut is self._server:
+                    await asyncio.gather(self._pump(near, far_writer), self._pump(far, writer))
                 far_writer.transport.abort()
-                return
-            await asyncio.gather(self._pump(reader, far_writer), self._pump(far_reader, writer))
-            self._ends.discard(far_writer)
+                self._ends.discard(far_writer)
         finally:
+            writer.transport.abort()
             self._ends.discard(writer)
 
     async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
