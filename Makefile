@@ -26,7 +26,7 @@ test: $(INSTALLED) ## Run all tests with branch coverage
 	  --cov --cov-report=term --cov-fail-under=95
 
 test-browser: $(INSTALLED) ## Run the tests in Chromium; needs chromium and npm
-	@exec $(BIN)/python -m pytest tests/browser
+	@exec $(BIN)/python -m pytest $(TWO_AT_ONCE) tests/browser
 
 check: $(INSTALLED) ## Format, lint, types, layers, OpenAPI snapshot, requirements
 	$(BIN)/ruff format --check .

@@ -400,6 +400,7 @@ async def test_what_others_do_to_the_files_is_seen_at_once(
     await expect(console_page.dialog.locator(".standing .chip")).to_have_text("Completed")
     await expect(console_page.dialog.locator(".trail li")).to_have_count(3)
     await console_page.page.keyboard.press("Escape")
+    await expect(console_page.button("first.txt")).to_be_focused(timeout=30_000)
     await console_page.shows("first.txt", "Completed")
 
     person.http.delete(f"/files/{second['id']}").raise_for_status()

@@ -1,6 +1,7 @@
 /** Modal dialogs on the platform's own `<dialog>`: focus stays inside, Escape closes. */
 
 import { h } from "./dom.js";
+import { present } from "./focus.js";
 import { icon } from "./icons.js";
 
 let numbered = 0;
@@ -17,7 +18,12 @@ export function openDialog({ title, kind = "small", content }) {
   const head = h("header", {}, h("h2", { id }, title), close);
   const dialog = h("dialog", { class: kind, "aria-labelledby": id }, head, content);
   close.addEventListener("click", () => dialog.close());
-  dialog.addEventListener("close", () => dialog.remove());
+  const opener = document.activeElement;
+  dialog.addEventListener("close", () => {
+    dialog.remove();
+    // The browser gives the focus back, but not to what was drawn anew meanwhile.
+    if (!opener.isConnected) present(opener)?.focus();
+  });
   dialog.addEventListener("click", (event) => closeOutside(dialog, event));
   document.body.append(dialog);
   dialog.showModal();

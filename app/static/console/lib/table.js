@@ -2,6 +2,7 @@
  *  thousands scroll smoothly; a native table cannot do that, hence the roles. */
 
 import { h } from "./dom.js";
+import { succeed } from "./focus.js";
 
 /** `columns` are `{ label, cell(item) -> node or text, class }`; `key(item)` tells items apart.
  *  With `order`, which is as of Array.sort, items find their place by themselves.
@@ -96,11 +97,13 @@ function bodyCell({ cell, class: kind = "" }, item) {
   return h("div", { role: "cell", class: kind }, cell(item));
 }
 
-/** A control that has the focus keeps it: its likeness in the new cells is focused. */
+/** A control that has the focus, or gets it back from a dialog, hands it on to its likeness. */
 function redrawn(row, cells) {
-  const controls = [...row.querySelectorAll("button, a")];
-  const focused = controls.indexOf(document.activeElement);
+  const former = [...row.querySelectorAll("button, a")];
+  const focused = former.indexOf(document.activeElement);
   row.replaceChildren(...cells);
-  if (focused >= 0) row.querySelectorAll("button, a")[focused]?.focus();
+  const present = [...row.querySelectorAll("button, a")];
+  former.forEach((control, index) => present[index] && succeed(control, present[index]));
+  present[focused]?.focus();
   return row;
 }
