@@ -2,7 +2,6 @@
 """Files of all owners as operators look at them; docs/adr/0029 says what that reads."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,6 +11,7 @@ from app.database.models import FileEventModel
 from app.domain.failure import BEGINNINGS, MOST_WALKED, Failed, FailureReason
 from app.domain.file import FileEvent, FileRecord, FileStatus
 from app.domain.history import first_id
+from app.domain.page import FilePage
 from app.repository.mapping import FILE_COLUMNS, to_event, to_record, to_uuid
 from app.repository.statements import LOAD
 
@@ -69,14 +69,6 @@ SELECT owner, status_reason AS words, count(*) AS files, max(updated_at) AS late
 """
 
 
-@dataclass(frozen=True, slots=True)
-class RecordPage:
-    """Newest first; `next_before` continues it, None at the end."""
-
-    items: Sequence[FileRecord]
-    next_before: UUID | None
-
-
 class OversightRepository:
     """Every method raises `DatabaseUnavailable` when PostgreSQL does not answer."""
 
@@ -90,14 +82,14 @@ class OversightRepository:
         status: FileStatus | None = None,
         before: UUID | None = None,
         limit: int,
-    ) -> RecordPage:
+    ) -> FilePage:
         """Files that are not deleted, of anybody or this owner, in any or this state."""
         question = _question(owner, status, before or _LAST, limit + 1)
-        return _page(await self._records(*question), limit, None)
+        return FilePage.of(_newest_first(await self._records(*question)), limit)
 
     async def failed_for(
         self, reason: FailureReason, *, owner: str | None, before: UUID | None, limit: int
-    ) -> RecordPage:
+    ) -> FilePage:
         """Files that failed for it, among the next MOST_WALKED that failed at all: fewer than
         `limit` may be found, and more come on the next page."""
         last, whose = before or _LAST, () if owner is None else (owner,)
@@ -107,7 +99,7 @@ class OversightRepository:
         found = await self._records(
             statement, last, limit + 1, patterns, wanted, MOST_WALKED, *whose
         )
-        return _page(found, limit, await self._floor(last, whose))
+        return FilePage.of(_newest_first(found), limit, await self._floor(last, whose))
 
     async def failures(self, since: datetime) -> list[Failed]:
         """Of uploads that began since then, the newest MOST_WALKED that failed."""
@@ -153,6 +145,5 @@ def _question(
     return (OF_BOTH, last, limit, owner, status)
 
 
-def _page(records: list[FileRecord], limit: int, floor: UUID | None) -> RecordPage:
-    items = sorted(records, key=lambda record: record.id, reverse=True)[:limit]
-    return RecordPage(items, items[-1].id if len(records) > limit else floor)
+def _newest_first(records: list[FileRecord]) -> list[FileRecord]:
+    return sorted(records, key=lambda record: record.id, reverse=True)

@@ -16,17 +16,16 @@ from app.exceptions.errors import (
 )
 from app.routers.dependencies import GUARDED, GuardedRoute, Reader, Writer, get_container
 from app.routers.middleware import note_file
+from app.routers.paging import Cursor, PageLimit, TrailLimit
 from app.routers.problem_openapi import problem_responses
 from app.schemas.cursor import (
     decode_event_cursor,
     decode_file_cursor,
-    encode_event_cursor,
     encode_file_cursor,
 )
 from app.schemas.request.download_url_request import DownloadUrlRequest
 from app.schemas.response.file_response import (
     DownloadUrlResponse,
-    EventResponse,
     EventsResponse,
     FilePageResponse,
     FileResponse,
@@ -59,8 +58,8 @@ async def list_files(
     status: FileStatus | None = None,
     policy: Annotated[str | None, Query(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = None,
     q: Search | None = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    cursor: Annotated[str | None, Query(max_length=64)] = None,
+    limit: PageLimit = 50,
+    cursor: Cursor = None,
 ) -> FilePageResponse:
     """The caller's own files. Follow `next_cursor` until it is null; each page costs the same.
 
@@ -104,18 +103,15 @@ async def list_events(
     id: UUID,
     principal: Reader,
     request: Request,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
-    cursor: Annotated[str | None, Query(max_length=64)] = None,
+    limit: TrailLimit = 1000,
+    cursor: Cursor = None,
 ) -> EventsResponse:
     """Everything that happened to the file, oldest first."""
     note_file(request.scope, id)
     page = await get_container(request).files.events(
         principal, id, after=decode_event_cursor(cursor), limit=limit
     )
-    return EventsResponse(
-        items=[EventResponse.of(event) for event in page.items],
-        next_cursor=encode_event_cursor(page.next_after),
-    )
+    return EventsResponse.of(page.items, page.next_after)
 
 
 @router.post(

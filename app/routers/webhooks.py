@@ -3,13 +3,14 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Query, Request, status
+from fastapi import APIRouter, Depends, Path, Request, status
 
 from app.domain.principal import Principal, Scope
 from app.exceptions.errors import DatabaseUnavailable, NotFound, QuotaExceeded, WebhookDisabled
 from app.routers.dependencies import GUARDED, Authenticated, GuardedRoute, get_container
+from app.routers.paging import Cursor, PageLimit
 from app.routers.problem_openapi import problem_responses
-from app.schemas.cursor import decode_event_cursor, encode_event_cursor
+from app.schemas.cursor import decode_event_cursor
 from app.schemas.request.webhook_request import ChangeWebhookRequest, CreateWebhookRequest
 from app.schemas.response.webhook_response import (
     DeliveriesResponse,
@@ -120,18 +121,15 @@ async def list_deliveries(
     id: UUID,
     principal: Keeper,
     request: Request,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    cursor: Annotated[str | None, Query(max_length=64)] = None,
+    limit: PageLimit = 50,
+    cursor: Cursor = None,
 ) -> DeliveriesResponse:
     """Newest first, those of the last 30 days. Follow `next_cursor` until it is null."""
     before = None if cursor is None else decode_event_cursor(cursor)
     page = await get_container(request).webhooks.deliveries(
         principal, id, before=before, limit=limit
     )
-    return DeliveriesResponse(
-        items=[DeliveryResponse.of(delivery) for delivery in page.items],
-        next_cursor=encode_event_cursor(page.next_before),
-    )
+    return DeliveriesResponse.of(page.items, page.next_before)
 
 
 @router.post(

@@ -8,6 +8,7 @@ from uuid import UUID
 from app.domain.download import Disposition, served_disposition
 from app.domain.event import delete_requested, url_issued, user
 from app.domain.file import DOWNLOADABLE, FileEvent, FileRecord, FileStatus, Move, plan_move
+from app.domain.page import FilePage, cut
 from app.domain.policy import Policies
 from app.domain.ports import FileRepository, ObjectStore, SignedRequest
 from app.domain.principal import Principal
@@ -29,14 +30,6 @@ class FileRef:
 
     id: UUID | None = None
     key: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class FilePage:
-    """One page of a listing; `next_before` continues it, None at the end."""
-
-    items: Sequence[FileRecord]
-    next_before: UUID | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +77,7 @@ class FileStorageService:
         rows = await self._repository.page(
             principal.subject, status=status, policy=policy, before=before, limit=limit + 1
         )
-        return _page(rows, limit)
+        return FilePage.of(rows, limit)
 
     async def search(
         self,
@@ -107,7 +100,7 @@ class FileStorageService:
             limit=limit + 1,
             window=SEARCH_WINDOW,
         )
-        return _page(rows, limit, looked_until)
+        return FilePage.of(rows, limit, looked_until)
 
     async def events(
         self, principal: Principal, file_id: UUID, *, after: int, limit: int
@@ -118,8 +111,7 @@ class FileStorageService:
         )
         if rows is None:
             raise not_found()
-        items = rows[:limit]
-        return EventPage(items, items[-1].id if len(rows) > limit else None)
+        return EventPage(*cut(rows, limit, lambda event: event.id))
 
     async def update_status(
         self,
@@ -200,9 +192,3 @@ class FileStorageService:
         known: FileRecord | None = None,
     ) -> FileRecord:
         return await until_settled(lambda: self.get(principal, ref), attempt, known)
-
-
-def _page(rows: Sequence[FileRecord], limit: int, rest: UUID | None = None) -> FilePage:
-    """`rows` are one more than `limit` if there are; `rest` is where to go on if there are not."""
-    items = rows[:limit]
-    return FilePage(items, items[-1].id if len(rows) > limit else rest)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import structlog
 
+from app.domain.page import cut
 from app.domain.principal import Principal, Scope
 from app.domain.webhook import (
     MAX_WEBHOOKS,
@@ -150,8 +151,7 @@ class WebhookService:
         """What was sent to it lately, newest first. Raises `NotFound`."""
         webhook = await self.get(principal, id, anybodys=anybodys)
         rows = await self._repository.deliveries(webhook.id, before=before, limit=limit + 1)
-        items = rows[:limit]
-        return DeliveryPage(items, items[-1].id if len(rows) > limit else None)
+        return DeliveryPage(*cut(rows, limit, lambda delivery: delivery.id))
 
     async def test(self, principal: Principal, id: UUID) -> Delivery:
         """Send something that tells of no file. Raises `NotFound` and `WebhookDisabled`."""

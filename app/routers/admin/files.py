@@ -9,15 +9,16 @@ from fastapi import APIRouter, Query, Request
 from app.domain.failure import FailureReason, tally
 from app.domain.file import FileStatus
 from app.domain.history import MOST_PERIODS, Interval
+from app.domain.page import cut
 from app.exceptions.errors import DatabaseUnavailable, FieldError, InvalidRequest, NotFound
 from app.routers.dependencies import GUARDED, Administrator, GuardedRoute, get_container
 from app.routers.middleware import note_file
+from app.routers.paging import Cursor, PageLimit, TrailLimit
 from app.routers.problem_openapi import problem_responses
 from app.routers.usage import OWNER_PATTERN
 from app.schemas.cursor import (
     decode_event_cursor,
     decode_file_cursor,
-    encode_event_cursor,
     encode_file_cursor,
 )
 from app.schemas.response.admin.files_response import (
@@ -25,7 +26,7 @@ from app.schemas.response.admin.files_response import (
     AdminFilesResponse,
     FailuresResponse,
 )
-from app.schemas.response.file_response import EventResponse, EventsResponse
+from app.schemas.response.file_response import EventsResponse
 from app.schemas.response.history_response import HistoryResponse
 
 router = APIRouter(prefix="/admin", tags=["administration"], route_class=GuardedRoute)
@@ -52,8 +53,8 @@ async def list_everybodys_files(
     status: FileStatus | None = None,
     reason: FailureReason | None = None,
     owner: Owner = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    cursor: Annotated[str | None, Query(max_length=64)] = None,
+    limit: PageLimit = 50,
+    cursor: Cursor = None,
 ) -> AdminFilesResponse:
     """Newest first, without those that were deleted. Follow `next_cursor` until it is null.
 
@@ -93,8 +94,8 @@ async def list_anybodys_events(
     id: UUID,
     admin: Administrator,
     request: Request,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
-    cursor: Annotated[str | None, Query(max_length=64)] = None,
+    limit: TrailLimit = 1000,
+    cursor: Cursor = None,
 ) -> EventsResponse:
     """Everything that happened to the file, oldest first; its deletion too."""
     note_file(request.scope, id)
@@ -102,11 +103,7 @@ async def list_anybodys_events(
     if await oversight.load(id) is None:
         raise NotFound(_NO_SUCH_FILE)
     events = await oversight.events(id, after=after, limit=limit + 1)
-    items = events[:limit]
-    return EventsResponse(
-        items=[EventResponse.of(event) for event in items],
-        next_cursor=encode_event_cursor(items[-1].id if len(events) > limit else None),
-    )
+    return EventsResponse.of(*cut(events, limit, lambda event: event.id))
 
 
 @router.get("/failures", summary="Why uploads fail", responses=problem_responses(*_COMMON))

@@ -3,11 +3,13 @@
 from typing import Annotated
 
 import structlog
-from fastapi import APIRouter, Path, Query, Request, status
+from fastapi import APIRouter, Path, Request, status
 
+from app.domain.page import cut
 from app.domain.webhook import MOST_WAITING
 from app.exceptions.errors import DatabaseUnavailable, NotFound
 from app.routers.dependencies import GUARDED, Administrator, GuardedRoute, get_container
+from app.routers.paging import Cursor, PageLimit
 from app.routers.problem_openapi import problem_responses
 from app.schemas.cursor import decode_event_cursor, encode_event_cursor
 from app.schemas.response.admin.jobs_response import (
@@ -33,18 +35,18 @@ async def list_jobs(
     admin: Administrator,
     request: Request,
     status: JobStatus = JobStatus.FAILED,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    cursor: Annotated[str | None, Query(max_length=64)] = None,
+    limit: PageLimit = 50,
+    cursor: Cursor = None,
 ) -> JobsResponse:
     """Oldest first; by default those that have failed for good. Follow `next_cursor` until it is
     null.
     """
     jobs, after = get_container(request).jobs, decode_event_cursor(cursor)
     found = await jobs.page(status.value, limit=limit + 1, after=after)
-    items = found[:limit]
+    items, last = cut(found, limit, lambda job: job.id)
     return JobsResponse(
         items=[JobResponse.model_validate(job) for job in items],
-        next_cursor=encode_event_cursor(items[-1].id if len(found) > limit else None),
+        next_cursor=encode_event_cursor(last),
     )
 
 

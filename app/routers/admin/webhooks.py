@@ -5,14 +5,15 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, status
 
+from app.domain.page import cut
 from app.exceptions.errors import DatabaseUnavailable, NotFound, WebhookDisabled
 from app.routers.dependencies import GUARDED, Administrator, GuardedRoute, get_container
+from app.routers.paging import Cursor, PageLimit
 from app.routers.problem_openapi import problem_responses
 from app.routers.webhooks import DeliveryId
 from app.schemas.cursor import (
     decode_event_cursor,
     decode_file_cursor,
-    encode_event_cursor,
     encode_file_cursor,
 )
 from app.schemas.response.admin.webhooks_response import (
@@ -31,18 +32,18 @@ async def list_everybodys_webhooks(
     admin: Administrator,
     request: Request,
     troubled: Annotated[bool, Query(description="Only those that are disabled or fail.")] = False,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    cursor: Annotated[str | None, Query(max_length=64)] = None,
+    limit: PageLimit = 50,
+    cursor: Cursor = None,
 ) -> AdminWebhooksResponse:
     """Oldest first, with how their endpoints do, but neither secret nor address. Follow
     `next_cursor` until it is null.
     """
     oversight, after = get_container(request).webhook_oversight, decode_file_cursor(cursor)
     found = await oversight.page(troubled=troubled, after=after, limit=limit + 1)
-    items = found[:limit]
+    items, last = cut(found, limit, lambda health: health.webhook.id)
     return AdminWebhooksResponse(
         items=[AdminWebhookResponse.of(health) for health in items],
-        next_cursor=encode_file_cursor(items[-1].webhook.id if len(found) > limit else None),
+        next_cursor=encode_file_cursor(last),
     )
 
 
@@ -55,18 +56,15 @@ async def list_anybodys_deliveries(
     id: UUID,
     admin: Administrator,
     request: Request,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    cursor: Annotated[str | None, Query(max_length=64)] = None,
+    limit: PageLimit = 50,
+    cursor: Cursor = None,
 ) -> DeliveriesResponse:
     """Newest first, those of the last 30 days. Follow `next_cursor` until it is null."""
     before = None if cursor is None else decode_event_cursor(cursor)
     page = await get_container(request).webhooks.deliveries(
         admin, id, before=before, limit=limit, anybodys=True
     )
-    return DeliveriesResponse(
-        items=[DeliveryResponse.of(delivery) for delivery in page.items],
-        next_cursor=encode_event_cursor(page.next_before),
-    )
+    return DeliveriesResponse.of(page.items, page.next_before)
 
 
 @router.post(

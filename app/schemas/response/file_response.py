@@ -1,7 +1,9 @@
 """A file's record as clients see it, alone, in lists and right after creation."""
 
 import math
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,6 +12,7 @@ from pydantic.config import JsonDict
 from app.domain.checksum import ChecksumAlgorithm, ChecksumType
 from app.domain.file import FileEvent, FileRecord, FileStatus, UploadMethod
 from app.domain.ports import SignedRequest
+from app.schemas.cursor import encode_event_cursor
 from app.schemas.response.parts_response import MultipartResponse
 from app.service.part_urls import IssuedParts
 
@@ -226,6 +229,11 @@ class EventsResponse(BaseModel):
 
     items: list[EventResponse]
     next_cursor: str | None = None
+
+    @classmethod
+    def of(cls, events: Sequence[FileEvent], next_after: int | None) -> Self:
+        items = [EventResponse.of(event) for event in events]
+        return cls(items=items, next_cursor=encode_event_cursor(next_after))
 
 
 class DownloadUrlResponse(BaseModel):

@@ -1,5 +1,6 @@
 """Webhooks and their deliveries as clients see them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Self
 from uuid import UUID
@@ -8,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from app.domain.webhook import Delivery, DeliveryStatus, Webhook
+from app.schemas.cursor import encode_event_cursor
 
 WEBHOOK: JsonDict = {
     "id": "0199f3a1-7c1e-7b1a-9c55-2f0d6a1b2c3d",
@@ -115,6 +117,11 @@ class DeliveriesResponse(BaseModel):
 
     items: list[DeliveryResponse]
     next_cursor: str | None = None
+
+    @classmethod
+    def of(cls, deliveries: Sequence[Delivery], next_before: int | None) -> Self:
+        items = [DeliveryResponse.of(delivery) for delivery in deliveries]
+        return cls(items=items, next_cursor=encode_event_cursor(next_before))
 
 
 def _values(webhook: Webhook) -> dict[str, object]:
